@@ -14,4 +14,4 @@ mod seat;
 pub use check::PolicyError;
 pub use policy::{DEFAULT_PATH, Policy, Retention, Segment, Standing};
 pub use redact::Redactor;
-pub use seat::{SEAT_FILE, active_uid};
+pub use seat::{ActiveSession, SEATS_DIR, active_session};

@@ -1,0 +1,323 @@
+//! A device of the kernel: opened directly, drained in batches.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use evscribe_model::{BootUs, Device, DeviceId, DeviceState, Frame, Input, RawEvent};
+use nix::libc::{CLOCK_BOOTTIME, O_CLOEXEC, O_NONBLOCK};
+use nix::time::{ClockId, clock_gettime};
+use thiserror::Error;
+
+use crate::describe::{describe, mask_keys, state};
+use crate::properties::Properties;
+use crate::sys::{self, Text};
+use crate::{Assembler, Identity, Piece};
+
+/// Events a read takes at most: more than any buffer of the kernel holds in
+/// practice, so that one read empties it.
+const BATCH_EVENTS: usize = 1024;
+
+/// `struct input_event` on a 64-bit kernel, bytes.
+const EVENT_BYTES: usize = 24;
+
+/// Reads that a drain does at most before other devices get their turn.
+const READS_PER_DRAIN: usize = 16;
+
+/// Why a device cannot be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It was unplugged or its descriptor was revoked: close it.
+    #[error("device {} is gone", path.display())]
+    Gone {
+        /// Which node.
+        path: PathBuf,
+    },
+    /// The kernel refused; what was read before is valid.
+    #[error("device {} cannot be read", path.display())]
+    Io {
+        /// Which node.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Room for one batch of events; one serves all devices in turn.
+#[derive(Debug)]
+pub struct ReadBuffer {
+    bytes: Box<[u8]>,
+    events: Vec<RawEvent>,
+}
+
+impl Default for ReadBuffer {
+    fn default() -> Self {
+        Self {
+            bytes: vec![0; BATCH_EVENTS * EVENT_BYTES].into(),
+            events: Vec::with_capacity(BATCH_EVENTS),
+        }
+    }
+}
+
+/// An open device. Dropping it closes it.
+#[derive(Debug)]
+pub struct LiveDevice {
+    file: File,
+    path: PathBuf,
+    device: Device,
+    assembler: Assembler,
+    grabbed: bool,
+}
+
+/// What opening a device gave.
+pub struct Opened {
+    /// The device; its number is 0 until [`LiveDevice::number`] gives it one.
+    pub live: LiveDevice,
+    /// What was held at that moment.
+    pub state: DeviceState,
+    /// What tells it from others.
+    pub identity: Identity,
+    /// When its state was read; it is read from then on.
+    pub at: BootUs,
+}
+
+impl LiveDevice {
+    /// Opens `path` for reading, sets its clock and asks what it is and holds.
+    ///
+    /// With `keys` false the kernel is told to keep key events to itself: they
+    /// never reach this process, buttons still do.
+    ///
+    /// # Errors
+    /// [`ReadError::Gone`] where it vanished meanwhile, [`ReadError::Io`] where
+    /// it may not be opened or is no input device.
+    pub fn open(path: &Path, keys: bool) -> Result<Opened, ReadError> {
+        let failed = |source: std::io::Error| read_error(path, source);
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(O_NONBLOCK | O_CLOEXEC)
+            .open(path)
+            .map_err(failed)?;
+        let fd = file.as_fd();
+        // First of all: on a queue that holds events it would cost them.
+        sys::set_clock(fd, CLOCK_BOOTTIME).map_err(|errno| failed(errno.into()))?;
+        let mut device = describe(&file).map_err(|errno| failed(errno.into()))?;
+        if !keys {
+            mask_keys(&file, &mut device).map_err(|errno| failed(errno.into()))?;
+        }
+        let properties = Properties::of(file.metadata().map_err(failed)?.rdev());
+        device.origin = properties.origin;
+        device.dpi = properties.dpi;
+        device.seat = properties.seat;
+        let identity =
+            Identity::new(&device, &sys::text(fd, Text::Uniq), &sys::text(fd, Text::Phys));
+        let at = now().map_err(failed)?;
+        let state = state(&file, &device).map_err(|errno| failed(errno.into()))?;
+        let grabbed = sys::grabbed_by_another(fd);
+        let live = Self { file, path: path.into(), device, assembler: Assembler::new(at), grabbed };
+        Ok(Opened { live, state, identity, at })
+    }
+
+    /// Gives the device its number.
+    pub fn number(&mut self, id: DeviceId) {
+        self.device.id = id;
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The node it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The descriptor to wait on.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+
+    /// Whether a remapper held it by grab when last asked: then its events
+    /// reach nobody else, and the remapper's own virtual device speaks for it.
+    #[must_use]
+    pub fn grabbed(&self) -> bool {
+        self.grabbed
+    }
+
+    /// Asks again whether another holds it: remappers come and go.
+    pub fn ask_grabbed(&mut self) {
+        self.grabbed = sys::grabbed_by_another(self.file.as_fd());
+    }
+
+    /// Hands on everything that the kernel holds for this device now, oldest
+    /// first. Readiness is edge-triggered: it reads until nothing is left, but
+    /// at most 16 batches, so that a flood cannot starve the others.
+    ///
+    /// Returns whether the queue was emptied; if not, call it again soon.
+    ///
+    /// # Errors
+    /// [`ReadError::Gone`] after an unplug or a revoke, [`ReadError::Io`]
+    /// otherwise. What was handed on before the failure is valid.
+    pub fn drain(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        mut each: impl FnMut(Input<'_>),
+    ) -> Result<bool, ReadError> {
+        for _ in 0..READS_PER_DRAIN {
+            if !self.read(buffer)? {
+                return Ok(true);
+            }
+            let device = self.device.id;
+            let mut rest = buffer.events.as_slice();
+            let mut dropped = None;
+            while let Some(piece) = self.assembler.next(&mut rest) {
+                match piece {
+                    Piece::Frame { at, events } => each(Input::Frame(Frame { device, at, events })),
+                    Piece::Dropped { since, .. } => {
+                        dropped = Some(since);
+                        break;
+                    }
+                }
+            }
+            if let Some(since) = dropped {
+                let (until, state) = self.resynchronise(buffer)?;
+                each(Input::Dropped { device, since, until, state: Some(&state) });
+            }
+            // A short batch emptied the queue; asking once more would say so.
+            if buffer.events.len() < BATCH_EVENTS / 2 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Hands on a frame that the core split and did not end, if one waits.
+    /// Call it after the device was silent for a millisecond or longer.
+    ///
+    /// # Errors
+    /// As [`LiveDevice::drain`].
+    pub fn settle(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        mut each: impl FnMut(Input<'_>),
+    ) -> Result<(), ReadError> {
+        let device = self.device.id;
+        match self.assembler.settle() {
+            Some(Piece::Frame { at, events }) => each(Input::Frame(Frame { device, at, events })),
+            Some(Piece::Dropped { since, .. }) => {
+                let (until, state) = self.resynchronise(buffer)?;
+                each(Input::Dropped { device, since, until, state: Some(&state) });
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Empties the queue and asks what is held now. The state read includes
+    /// every event up to this moment, so what waits in the queue must not be
+    /// played over it; the hole ends here.
+    fn resynchronise(
+        &mut self,
+        buffer: &mut ReadBuffer,
+    ) -> Result<(BootUs, DeviceState), ReadError> {
+        for _ in 0..READS_PER_DRAIN {
+            if !self.read(buffer)? {
+                break;
+            }
+        }
+        let until = now().map_err(|source| read_error(&self.path, source))?;
+        let state = state(&self.file, &self.device)
+            .map_err(|errno| read_error(&self.path, errno.into()))?;
+        self.assembler.clear(until);
+        Ok((until, state))
+    }
+
+    /// Reads one batch; `false` where the queue is empty.
+    fn read(&mut self, buffer: &mut ReadBuffer) -> Result<bool, ReadError> {
+        buffer.events.clear();
+        loop {
+            match (&self.file).read(&mut buffer.bytes) {
+                Ok(0) => return Err(ReadError::Gone { path: self.path.clone() }),
+                Ok(length) => {
+                    let whole = buffer.bytes.get(..length).unwrap_or_default();
+                    buffer.events.extend(whole.chunks_exact(EVENT_BYTES).map_while(event));
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(read_error(&self.path, error)),
+            }
+        }
+    }
+}
+
+/// The moment now on the clock that the devices' events carry.
+///
+/// # Errors
+/// Where the kernel has no such clock (before Linux 2.6.39).
+pub fn now() -> std::io::Result<BootUs> {
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME)?;
+    let us = now.tv_sec() * 1_000_000 + now.tv_nsec() / 1_000;
+    Ok(BootUs::new(u64::try_from(us).unwrap_or_default()))
+}
+
+fn read_error(path: &Path, source: std::io::Error) -> ReadError {
+    use nix::libc::{ENODEV, ENOENT, ENXIO};
+    match source.raw_os_error() {
+        Some(ENODEV | ENXIO | ENOENT) => ReadError::Gone { path: path.into() },
+        _ => ReadError::Io { path: path.into(), source },
+    }
+}
+
+/// One `struct input_event`: seconds, microseconds, type, code, value.
+#[cfg(target_pointer_width = "64")]
+fn event(bytes: &[u8]) -> Option<RawEvent> {
+    let (seconds, rest) = bytes.split_first_chunk::<8>()?;
+    let (micros, rest) = rest.split_first_chunk::<8>()?;
+    let (kind, rest) = rest.split_first_chunk::<2>()?;
+    let (code, rest) = rest.split_first_chunk::<2>()?;
+    let value = rest.first_chunk::<4>()?;
+    let at = u64::from_ne_bytes(*seconds)
+        .wrapping_mul(1_000_000)
+        .wrapping_add(u64::from_ne_bytes(*micros));
+    Some(RawEvent {
+        at: BootUs::new(at),
+        kind: u16::from_ne_bytes(*kind),
+        code: u16::from_ne_bytes(*code),
+        value: i32::from_ne_bytes(*value),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evscribe_model::codes::{EV_REL, REL_Y};
+
+    #[test]
+    fn an_event_is_read_as_the_kernel_lays_it_out() {
+        let mut bytes = Vec::new();
+        bytes.extend(3_u64.to_ne_bytes());
+        bytes.extend(5_u64.to_ne_bytes());
+        bytes.extend(EV_REL.to_ne_bytes());
+        bytes.extend(REL_Y.to_ne_bytes());
+        bytes.extend((-7_i32).to_ne_bytes());
+        assert_eq!(bytes.len(), EVENT_BYTES);
+        let at = BootUs::new(3_000_005);
+        let read = event(&bytes);
+        assert_eq!(read, Some(RawEvent { at, kind: EV_REL, code: REL_Y, value: -7 }));
+    }
+
+    #[test]
+    fn what_is_no_input_device_is_an_error_that_names_it() {
+        let error = LiveDevice::open(Path::new("/dev/null"), true).err().unwrap();
+        assert_eq!(error.to_string(), "device /dev/null cannot be read");
+        let error = LiveDevice::open(Path::new("/dev/input/none"), true).err().unwrap();
+        assert_eq!(error.to_string(), "device /dev/input/none is gone");
+    }
+}
