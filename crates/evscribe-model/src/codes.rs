@@ -16,6 +16,7 @@ pub const SYN_DROPPED: u16 = 3;
 
 pub const INPUT_PROP_POINTER: u16 = 0x00;
 pub const INPUT_PROP_DIRECT: u16 = 0x01;
+pub const INPUT_PROP_POINTING_STICK: u16 = 0x05;
 pub const INPUT_PROP_ACCELEROMETER: u16 = 0x06;
 
 pub const REL_X: u16 = 0x00;

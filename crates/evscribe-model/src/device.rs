@@ -150,7 +150,9 @@ impl Device {
     #[must_use]
     pub fn pointing(&self) -> Option<Pointing> {
         let flat = self.axis(ABS_X).is_some() && self.axis(ABS_Y).is_some();
-        if self.props.has(INPUT_PROP_ACCELEROMETER) || !(flat || self.is_multitouch()) {
+        // Some pointing sticks claim axes that they never move.
+        let never = [INPUT_PROP_ACCELEROMETER, INPUT_PROP_POINTING_STICK];
+        if never.iter().any(|prop| self.props.has(*prop)) || !(flat || self.is_multitouch()) {
             return None;
         }
         let direct = self.props.has(INPUT_PROP_DIRECT);
