@@ -25,8 +25,8 @@ const MAX_SEGMENT_MINUTES: u64 = 24 * 60;
 /// How long and how much of the dataset stays on the workstation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retention {
-    /// A file goes this long after its last row.
-    pub age: Duration,
+    /// A file goes this many days after its last row.
+    pub days: u32,
     /// Beyond this many bytes the oldest files go.
     pub bytes: u64,
 }
@@ -212,7 +212,7 @@ impl Policy {
             notice_file: toml.notice.text_file.map(Spanned::into_inner),
             ceiling,
             retention: Retention {
-                age: Duration::from_secs(days * 24 * 60 * 60),
+                days: u32::try_from(days).unwrap_or(u32::MAX),
                 bytes: keep_mib << 20,
             },
             segment: Segment { age: Duration::from_secs(minutes * 60), bytes: segment_mib << 20 },

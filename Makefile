@@ -1,0 +1,89 @@
+# evscribe. The two commands that matter: `make run` and `make test`.
+# `make help` lists the others.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CARGO   ?= $(or $(shell command -v cargo),$(HOME)/.cargo/bin/cargo)
+
+# Where systemd and udev look, whatever the prefix of the binaries.
+unitdir     = $(DESTDIR)/usr/lib/systemd/system
+sysusersdir = $(DESTDIR)/usr/lib/sysusers.d
+tmpfilesdir = $(DESTDIR)/usr/lib/tmpfiles.d
+rulesdir    = $(DESTDIR)/usr/lib/udev/rules.d
+bindir      = $(DESTDIR)$(PREFIX)/bin
+sharedir    = $(DESTDIR)$(PREFIX)/share
+docdir      = $(sharedir)/doc/evscribe
+key         = /etc/evscribe/evscribe.key
+
+.PHONY: run test build lint guest install uninstall setup-build clean help
+
+## run: set everything up and collect, here or in the guest; ends with a dataset
+run:
+	@scripts/run
+
+## test: set everything up and run every test
+test:
+	@scripts/test
+
+## build: the two programs and the test devices, optimised
+build: setup-build
+	$(CARGO) build --release --locked -p evscribed -p evscribe -p evscribe-hands
+
+setup-build:
+	@scripts/setup build
+
+## lint: format, clippy and docs, warnings denied
+lint: setup-build
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+## guest: run the guest's scenarios alone; SCENARIOS="…" runs some of them
+guest: build
+	@scripts/setup test
+	@scripts/guest run $(SCENARIOS)
+
+## install: the programs, the unit, the rules, man pages, completions (after `make build`)
+install:
+	@test -x target/release/evscribed || { echo "run 'make build' first" >&2; exit 1; }
+	install -D -m 0755 -t $(bindir) target/release/evscribed target/release/evscribe
+	install -D -m 0644 -t $(unitdir) systemd/evscribed.service
+	sed -i 's|/usr/bin/evscribed|$(PREFIX)/bin/evscribed|' $(unitdir)/evscribed.service
+	install -D -m 0644 systemd/evscribe.sysusers $(sysusersdir)/evscribe.conf
+	install -D -m 0644 systemd/evscribe.tmpfiles $(tmpfilesdir)/evscribe.conf
+	install -D -m 0644 -t $(rulesdir) udev/70-evscribe.rules
+	install -D -m 0644 -t $(docdir) README.md LICENSE LICENSE-APACHE LICENSE-MIT CHANGELOG.md
+	install -D -m 0644 -t $(docdir) docs/ARCHITECTURE.md docs/FORMAT.md docs/PRIVACY.md
+	install -D -m 0644 -t $(docdir) systemd/policy.example.toml
+	target/release/evscribe manual $(sharedir)
+	$(if $(DESTDIR),@echo "staged in $(DESTDIR): on the machine itself run systemd-sysusers, systemd-tmpfiles --create, make $(key) (32 random bytes, mode 0400)",@$(MAKE) --no-print-directory activate)
+
+# What an installation on the running system needs beyond files.
+.PHONY: activate
+activate:
+	systemd-sysusers evscribe.conf
+	systemd-tmpfiles --create evscribe.conf
+	@test -e $(key) || { umask 0377 && head -c 32 /dev/urandom > $(key) && echo "made $(key): keep it, nothing sealed later can be named alike without it"; }
+	-systemctl daemon-reload
+	-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change
+	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: systemctl enable --now evscribed"
+
+## uninstall: take away what install put there; data, policy and key stay
+uninstall:
+	$(if $(DESTDIR),,-systemctl disable --now evscribed)
+	rm -f $(bindir)/evscribed $(bindir)/evscribe
+	rm -f $(unitdir)/evscribed.service $(sysusersdir)/evscribe.conf $(tmpfilesdir)/evscribe.conf
+	rm -f $(rulesdir)/70-evscribe.rules
+	rm -f $(sharedir)/man/man1/evscribe.1 $(sharedir)/man/man1/evscribe-*.1 $(sharedir)/man/man8/evscribed.8
+	rm -f $(sharedir)/bash-completion/completions/evscribe $(sharedir)/zsh/site-functions/_evscribe
+	rm -f $(sharedir)/fish/vendor_completions.d/evscribe.fish
+	rm -rf $(docdir)
+	$(if $(DESTDIR),,-systemctl daemon-reload)
+	$(if $(DESTDIR),,-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change)
+	@echo "what was collected stays in /var/lib/evscribe, policy and key in /etc/evscribe: remove them if nobody needs them"
+
+clean:
+	rm -rf target
+
+help:
+	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)

@@ -1,0 +1,131 @@
+//! The command line: help, man pages and completions all come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use evscribe_model::{KeyLevel, PointerLevel};
+
+/// Openly declared recording of how people work with keyboard, mouse, touchpad
+/// and touchscreen, as Parquet.
+#[derive(Debug, Parser)]
+#[command(name = "evscribe", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Print JSON for programs instead of text for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Record your own input in the foreground until Ctrl-C.
+    ///
+    /// States what is recorded, how much of it is kept and where it goes, then
+    /// shows live counters. Only your own session is recorded: while somebody
+    /// else is at the seat, every device is closed.
+    Record(RecordArgs),
+    /// List every input device: whether it is read, and why or why not.
+    Devices,
+    /// Tell in words what the service collects, from whom, and why or why not.
+    Status,
+    /// Turn recordings of evemu or `libinput record` into a dataset.
+    ///
+    /// They go the way of live events: normaliser, level, Parquet. Importing a
+    /// file twice leaves it once.
+    Import(ImportArgs),
+    /// Check, count and look at a dataset.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Write man pages and shell completions below a directory.
+    #[command(hide = true)]
+    Manual {
+        /// The directory, laid out as below PREFIX/share.
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// Where the dataset goes.
+    #[arg(long, value_name = "DIR", default_value = "dataset")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) level: LevelArgs,
+    /// Stop by itself after this many seconds.
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub(crate) seconds: Option<u64>,
+    /// Folder of links to the devices to read.
+    #[arg(long, value_name = "DIR", default_value = evscribe_reader::SELECTED_DIR)]
+    pub(crate) devices: PathBuf,
+    /// Where key and journal are kept until they are sealed.
+    ///
+    /// The default is evscribe in $XDG_STATE_HOME or ~/.local/state.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LevelArgs {
+    /// What is kept of keys: off, timing, class or full.
+    #[arg(long, value_name = "LEVEL", default_value_t = KeyLevel::Class)]
+    pub(crate) level: KeyLevel,
+    /// What is kept of pointer, touch and switches: off or full.
+    #[arg(long, value_name = "LEVEL", default_value_t = PointerLevel::Full)]
+    pub(crate) pointer: PointerLevel,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Recordings: evemu text or the YAML of `libinput record`.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the dataset goes; made if it does not exist.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) level: LevelArgs,
+    /// When the recordings began, for those that do not say, as
+    /// 2026-11-23T09:00:00Z; without it they begin at 1970-01-01.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) started_at: Option<jiff::Timestamp>,
+    /// Of a damaged recording keep what comes before the damage.
+    #[arg(long)]
+    pub(crate) partial: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Check a dataset: checksums, schema, order of time, runs, strokes, marks.
+    ///
+    /// Exit code 0 only if everything holds.
+    Verify {
+        /// The dataset.
+        dir: PathBuf,
+    },
+    /// Count a dataset: rows, devices, losses, bytes; and how to open it.
+    Stats {
+        /// The dataset.
+        dir: PathBuf,
+    },
+    /// Show the first rows of a table.
+    Head {
+        /// The dataset.
+        dir: PathBuf,
+        /// How many rows.
+        #[arg(short = 'n', long, default_value_t = 10)]
+        rows: usize,
+        /// Which table.
+        #[arg(long, value_enum, default_value_t = TableArg::Events)]
+        table: TableArg,
+    },
+}
+
+/// A table of the dataset.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TableArg {
+    Events,
+    Touch,
+    Marks,
+    Devices,
+}

@@ -1,0 +1,184 @@
+//! `evscribe data`: check, count and look at a dataset.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use evscribe_sink::Table;
+use evscribe_sink::inspect::{self, Stats, VerifyReport};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::args::{DataCommand, TableArg};
+use crate::table;
+
+pub(crate) fn run(command: &DataCommand, as_json: bool) -> Result<ExitCode> {
+    match command {
+        DataCommand::Verify { dir } => verify(dir, as_json),
+        DataCommand::Stats { dir } => stats(dir, as_json),
+        DataCommand::Head { dir, rows, table } => head(dir, *rows, *table, as_json),
+    }
+}
+
+fn print_json(out: &mut impl Write, value: &impl Serialize) -> Result<()> {
+    writeln!(out, "{}", serde_json::to_string_pretty(value)?)?;
+    Ok(())
+}
+
+fn verify(dir: &Path, as_json: bool) -> Result<ExitCode> {
+    let report = inspect::verify(dir)?;
+    let mut out = std::io::stdout().lock();
+    if as_json {
+        print_json(&mut out, &json!({ "holds": report.is_sound(), "report": report }))?;
+    } else {
+        verdict(&mut out, dir, &report)?;
+    }
+    Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn verdict(out: &mut impl Write, dir: &Path, report: &VerifyReport) -> std::io::Result<()> {
+    for problem in &report.problems {
+        writeln!(out, "{}: {}", problem.path, problem.what)?;
+    }
+    let shown = report.problems.len() as u64;
+    if report.problem_count > shown {
+        writeln!(out, "… and {} more", report.problem_count - shown)?;
+    }
+    let rows: u64 = report.rows.values().sum();
+    let VerifyReport { files, runs, strokes, contacts, .. } = report;
+    writeln!(
+        out,
+        "{}: {files} files, {rows} rows, {runs} runs, {strokes} strokes, {contacts} contacts: {}",
+        dir.display(),
+        match report.problem_count {
+            0 => "everything holds".into(),
+            1 => "1 problem".into(),
+            count => format!("{count} problems"),
+        }
+    )?;
+    if !report.unfinished.is_empty() {
+        let count = report.unfinished.len();
+        writeln!(out, "{count} hidden files: a writer is at work, or was interrupted")?;
+    }
+    Ok(())
+}
+
+/// Counts the dataset and says how to open it.
+///
+/// # Errors
+/// Where it is no dataset or a file of it cannot be read.
+pub(crate) fn stats(dir: &Path, as_json: bool) -> Result<ExitCode> {
+    let stats = inspect::stats(dir)?;
+    let mut out = std::io::stdout().lock();
+    if as_json {
+        print_json(&mut out, &stats)?;
+    } else {
+        counts(&mut out, &stats)?;
+        opening(&mut out, dir)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn counts(out: &mut impl Write, stats: &Stats) -> Result<()> {
+    let mut rows = Vec::new();
+    let mut line = |what: &str, of: &str, count: u64, note: String| {
+        rows.push([what.to_owned(), of.to_owned(), count.to_string(), note]);
+    };
+    for table in Table::ALL {
+        let count = stats.rows.get(&table).copied().unwrap_or(0);
+        let bytes = stats.bytes_of.get(&table).copied().unwrap_or(0);
+        line(table.name(), "", count, format!("{bytes} bytes"));
+        let kinds = match table {
+            Table::Events => &stats.events,
+            Table::Touch => &stats.touch,
+            Table::Marks | Table::Devices => continue,
+        };
+        for (kind, count) in kinds {
+            line("", kind, *count, String::new());
+        }
+    }
+    for (mark, found) in &stats.marks {
+        let lost = if found.lost > 0 { format!("{} rows lost", found.lost) } else { String::new() };
+        line("mark", mark, found.marks, lost);
+    }
+    table::print(out, &["TABLE", "KIND", "ROWS", ""], &rows)?;
+    writeln!(out)?;
+    let devices: Vec<_> = stats
+        .devices
+        .iter()
+        .map(|device| {
+            [
+                device.device.to_string(),
+                device.can.join(", "),
+                device.origin.clone(),
+                format!("{:04x}:{:04x}", device.vendor, device.product),
+                device.name.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    table::print(out, &["DEVICE", "CAN", "ORIGIN", "ID", "NAME"], &devices)?;
+    writeln!(out)?;
+    let drops: u64 =
+        stats.marks.iter().filter(|(mark, _)| mark.starts_with("drop")).map(|(_, m)| m.marks).sum();
+    let lost: u64 = stats.marks.values().map(|found| found.lost).sum();
+    writeln!(out, "losses         {drops} drops, {lost} rows known to be lost; each has a mark")?;
+    let levels: Vec<_> = stats.levels.keys().cloned().collect();
+    writeln!(out, "levels         {}", levels.join("; "))?;
+    if let (Some(first), Some(last)) = (&stats.first, &stats.last) {
+        writeln!(out, "time           {first} to {last}")?;
+    }
+    writeln!(out, "size           {} bytes in {} files", stats.bytes, stats.files)?;
+    if let (Some(event), Some(row)) = (stats.bytes_per_kernel_event, stats.bytes_per_row) {
+        writeln!(out, "bytes/event    {event:.2} (about {} kernel events)", stats.kernel_events)?;
+        writeln!(out, "bytes/row      {row:.2} (events and touch)")?;
+    }
+    Ok(())
+}
+
+/// A line of Python and one of SQL that open it.
+fn opening(out: &mut impl Write, dir: &Path) -> Result<()> {
+    let shown = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.into());
+    let shown = shown.display();
+    writeln!(out, "files          {shown}")?;
+    writeln!(
+        out,
+        "Python         import pyarrow.dataset as ds; ds.dataset(\"{shown}/events\", \
+         partitioning=\"hive\").to_table()"
+    )?;
+    writeln!(
+        out,
+        "SQL (DuckDB)   SELECT kind, count(*) FROM read_parquet('{shown}/events/**/*.parquet', \
+         hive_partitioning = true) GROUP BY kind;"
+    )?;
+    Ok(())
+}
+
+fn head(dir: &Path, rows: usize, table: TableArg, as_json: bool) -> Result<ExitCode> {
+    let table = match table {
+        TableArg::Events => Table::Events,
+        TableArg::Touch => Table::Touch,
+        TableArg::Marks => Table::Marks,
+        TableArg::Devices => Table::Devices,
+    };
+    let head = inspect::head(dir, rows, table)?;
+    let mut out = std::io::stdout().lock();
+    if as_json {
+        let rows: Vec<serde_json::Map<String, Value>> = head
+            .rows
+            .into_iter()
+            .map(|row| head.columns.iter().cloned().zip(row).collect())
+            .collect();
+        print_json(&mut out, &rows)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let cell = |value: Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let lines: Vec<Vec<String>> =
+        head.rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect();
+    table::print(&mut out, &head.columns, &lines)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,39 @@
+//! `evscribe`: the command for people. See evscribe(1).
+#![forbid(unsafe_code)]
+
+mod args;
+mod data;
+mod devices;
+mod import;
+mod manual;
+mod person;
+mod record;
+mod status;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Record(args) => record::run(&args, cli.json),
+        Command::Devices => devices::run(cli.json),
+        Command::Status => status::run(cli.json),
+        Command::Import(args) => import::run(&args, cli.json),
+        Command::Data(command) => data::run(&command, cli.json),
+        Command::Manual { dir } => manual::run(&dir),
+    };
+    outcome.unwrap_or_else(|error| {
+        // A reader that closed the pipe has seen enough.
+        let piped = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if piped == Some(std::io::ErrorKind::BrokenPipe) {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("evscribe: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,135 @@
+//! `evscribe record`: a person records themselves in the foreground.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use evscribe_model::{KeyLevel, Level, PointerLevel};
+use evscribe_policy::SEATS_DIR;
+use evscribe_sink::{Keys, Retention};
+use evscribed::{Face, Gate, Host, Service, Settings, State, Status, Verdict};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::getpid;
+
+use crate::args::RecordArgs;
+use crate::{data, person, status};
+
+/// How long the counters on the screen lag behind.
+const LAG: Duration = Duration::from_millis(250);
+
+const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
+const SEGMENT_BYTES: u64 = 16 << 20;
+
+pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
+    let level = Level { keys: args.level.level, pointer: args.level.pointer };
+    if level == (Level { keys: KeyLevel::Off, pointer: PointerLevel::Off }) {
+        bail!("at --level off --pointer off there is nothing to record");
+    }
+    evscribed::log_to_stderr();
+    let person = person::oneself(level)?;
+    let name = person.name.clone();
+    let gate = Gate::oneself(person, Path::new(SEATS_DIR));
+    if let Verdict::Closed { why } = gate.verdict() {
+        bail!("{why}, so nothing is recorded: only the person at the seat records themselves");
+    }
+    let state = args.state.clone().map_or_else(default_state, Ok)?;
+    std::fs::create_dir_all(&state)
+        .with_context(|| format!("{} cannot be made; --state names another", state.display()))?;
+    let key = state.join("evscribe.key");
+    let keys = if key.exists() { Keys::from_file(&key)? } else { Keys::create(&key)? };
+    let host = Host::this(&keys)?;
+    let settings = Settings {
+        links: args.devices.clone(),
+        seats: PathBuf::from(SEATS_DIR),
+        state,
+        dataset: args.out.clone(),
+        keys,
+        host,
+        retention: Retention::default(),
+        segment_age: SEGMENT_AGE,
+        segment_bytes: SEGMENT_BYTES,
+    };
+    notice(&name, args)?;
+    if let Some(seconds) = args.seconds {
+        stop_after(Duration::from_secs(seconds));
+    }
+    let mut face = Terminal { live: std::io::stderr().is_terminal() };
+    let (service, recovery) = Service::new(settings, gate, &mut face)?;
+    evscribed::say_recovery(&recovery);
+    service.run()?;
+    eprintln!();
+    data::stats(&args.out, as_json)
+}
+
+/// What is recorded, from whom, how much of it is kept, where it goes.
+fn notice(name: &str, args: &RecordArgs) -> std::io::Result<()> {
+    let mut err = std::io::stderr().lock();
+    let level = args.level.level.to_string();
+    let pointer = match args.level.pointer {
+        PointerLevel::Full => "all of it is kept",
+        PointerLevel::Off => "nothing is kept",
+    };
+    writeln!(
+        err,
+        "evscribe records the input of {name}, from now until Ctrl-C.\n\
+         \x20 keys      {} (--level {level})\n\
+         \x20 pointer   {pointer}\n\
+         \x20 devices   those in {} (`evscribe devices` says which and why)\n\
+         \x20 goes to   {}, on this machine only; nothing is sent anywhere\n\
+         While somebody else is at the seat, nothing is read.",
+        status::keys_in_words(&level),
+        args.devices.display(),
+        args.out.display(),
+    )
+}
+
+fn default_state() -> Result<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("XDG_STATE_HOME")
+        .or_else(|| Some(set("HOME")?.join(".local/state")))
+        .map(|base| base.join("evscribe"))
+        .context("neither XDG_STATE_HOME nor HOME is set; --state names a directory")
+}
+
+/// Asks for the end as Ctrl-C does.
+fn stop_after(time: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        // The loop takes it as it takes Ctrl-C: read to the end, seal, stop.
+        let _ = kill(getpid(), Signal::SIGINT);
+    });
+}
+
+/// The counters on the screen.
+struct Terminal {
+    live: bool,
+}
+
+impl Face for Terminal {
+    fn show(&mut self, status: &Status) {
+        let line = match status.state {
+            State::Collecting if status.devices.is_empty() => {
+                "no device is selected; waiting for one".to_owned()
+            }
+            State::Collecting => format!(
+                "{} devices  {} events  {} touches  {} lost",
+                status.devices.len(),
+                status.events,
+                status.touch,
+                status.kernel_drops + status.rows_lost
+            ),
+            State::Waiting | State::Stalled | State::Stopping => status.line(),
+        };
+        if self.live {
+            eprint!("\r\x1b[K{line}");
+        } else {
+            eprintln!("{line}");
+        }
+    }
+
+    fn lag(&self) -> Duration {
+        if self.live { LAG } else { LAG * 20 }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the sink reports, as messages for the journal: each says what happened,
+//! what was kept and, where something is to be done, what.
+
+use evscribe_sink::{Recovery, Report};
+
+/// Logs what the writer thread reports.
+pub(crate) fn say(report: &Report) {
+    match report {
+        Report::Stalled { reason, message } => log::error!(
+            reason = reason;
+            "the disk takes nothing ({message}); what is written stays, new rows wait and are \
+             counted and marked if they become too many; it is tried again every 2 s"
+        ),
+        Report::Resumed { after } => {
+            log::info!("the disk takes rows again, after {} s", after.as_secs());
+        }
+        Report::Sealed { files, reason } if !files.is_empty() => {
+            let rows: u64 = files.iter().map(|file| file.rows).sum();
+            log::info!(
+                files = files.len(), rows = rows, reason = reason.name();
+                "sealed {} files with {rows} rows ({})", files.len(), reason.name()
+            );
+        }
+        Report::Sealed { .. } => {}
+        Report::Retained { removed } if !removed.is_empty() => {
+            log::info!(files = removed.len(); "retention removed {} files", removed.len());
+        }
+        Report::Retained { .. } => {}
+        Report::RetentionFailed { message } => {
+            log::error!("retention could not remove what is due ({message}); it is tried again");
+        }
+        Report::Damaged { path } => log::error!(
+            "journal {} is damaged; it stays, and what is whole is sealed at the next start",
+            path.display()
+        ),
+        Report::Abandoned { path, message } => log::error!(
+            "journal {} cannot be sealed ({message}); it stays where it is",
+            path.display()
+        ),
+        Report::Refused { rows, message } => {
+            log::error!(rows = rows; "{rows} rows cannot be written: {message}");
+        }
+        Report::Unwritten { rows } => {
+            log::error!(rows = rows; "{rows} rows were lost: the disk took nothing until the end");
+        }
+    }
+}
+
+/// Logs what was found at start.
+pub fn say_recovery(recovery: &Recovery) {
+    for journal in &recovery.journals {
+        let how = if journal.closed { "not sealed yet" } else { "left by a crash or power cut" };
+        log::warn!(
+            rows = journal.rows, segment = journal.segment.as_str();
+            "a journal was {how}: {} rows recovered", journal.rows
+        );
+        for damage in &journal.damages {
+            log::warn!("journal {}: {damage:?}", journal.segment);
+        }
+    }
+    for (path, why) in &recovery.unreadable {
+        log::error!("journal {} cannot be read ({why}); it stays where it is", path.display());
+    }
+    if let Some(why) = &recovery.pending_because {
+        log::error!(
+            "{} journals cannot be sealed yet ({why}); it is tried again",
+            recovery.pending
+        );
+    }
+    if !recovery.removed.is_empty() {
+        log::info!("retention removed {} files", recovery.removed.len());
+    }
+    if recovery.manifest_torn_bytes > 0 {
+        log::warn!(
+            "the manifest's last line was torn by a crash; {} bytes were cut off, no file is lost",
+            recovery.manifest_torn_bytes
+        );
+    }
+}
