@@ -1,0 +1,132 @@
+//! Measures the sink alone: nanoseconds and bytes per row of a made-up desk.
+//!
+//! `cargo run --release -p evscribe-sink --example measure -- DIR [ROWS]`: DIR is
+//! made and keeps the dataset.
+#![allow(clippy::print_stdout, reason = "a program for people")]
+
+use std::{error::Error, path::PathBuf, time::Instant};
+
+use evscribe_model::{
+    Anchor, BootUs, Device, DeviceId, DeviceRow, Event, KeyClass, Level, Mark, MarkKind, Row, Run,
+    WallUs, What,
+};
+use evscribe_sink::{
+    Clock, Command, Config, Dataset, Keys, Provenance, SegmentId, SegmentWriter, SendError, Writer,
+    inspect, recover,
+};
+
+/// A mouse at 1 kHz that moves in arcs with jitter, and a key now and then.
+fn desk(rows: u64) -> Vec<Row> {
+    let mut random = 42_u64;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    let mut made = Vec::new();
+    for id in [1, 2] {
+        let mut device = Device::empty(DeviceId(id));
+        device.vendor = 0x46d;
+        made.push(Row::Device(Box::new(DeviceRow { at: BootUs::new(0), device })));
+    }
+    for id in [1, 2] {
+        let (run, device) = (Some(Run(id.into())), Some(DeviceId(id)));
+        let (at, kind, reason) = (BootUs::new(0), MarkKind::Plug, "found");
+        made.push(Row::Mark(Mark { at, until: None, run, device, kind, reason, lost: None }));
+    }
+    for row in 1..=rows {
+        let at = BootUs::new(row * 1000 + next() % 60);
+        let phase = row as f64 / 700.0;
+        let jitter = |random: u64| i32::try_from(random % 5).unwrap_or(0) - 2;
+        if row % 50 == 0 {
+            let stroke = i32::try_from((row - 50) / 100).unwrap_or(0);
+            let class = Some(KeyClass::Letter);
+            let what =
+                What::Key { code: None, class, down: row % 100 == 50, stroke, inferred: false };
+            made.push(Row::Event(Event { at, run: Run(1), device: DeviceId(1), what }));
+        } else {
+            let what = What::Motion {
+                dx: (phase.cos() * 6.0) as i32 + jitter(next()),
+                dy: (phase.sin() * 4.0) as i32 + jitter(next()),
+            };
+            made.push(Row::Event(Event { at, run: Run(2), device: DeviceId(2), what }));
+        }
+    }
+    made
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let root = PathBuf::from(arguments.next().ok_or("name a directory")?);
+    let rows: u64 = arguments.next().map_or(Ok(1_000_000), |rows| rows.parse())?;
+    let provenance = Provenance {
+        host: "measure".into(),
+        boot: "boot".into(),
+        subject: "subject".into(),
+        session: "session".into(),
+        anchor: Anchor { boot: BootUs::new(0), wall: WallUs::new(1_795_468_600_000_000) },
+        clock: Clock::Recording,
+        level: Level::default(),
+        notice_sha256: None,
+        acknowledgement_sha256: None,
+        policy_sha256: None,
+        ledger_head: None,
+    };
+    let made = desk(rows);
+    let per_row = |since: Instant| since.elapsed().as_nanos() as f64 / rows as f64;
+
+    let mut dataset = Dataset::create_or_open(&root.join("import"))?;
+    let since = Instant::now();
+    let mut segment = SegmentWriter::begin(&dataset, SegmentId::random()?, provenance.clone())?;
+    segment.write_rows(&made)?;
+    let files = segment.finish(&mut dataset)?;
+    let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+    println!(
+        "rows to Parquet: {:.0} ns a row, {:.3} bytes a row",
+        per_row(since),
+        bytes as f64 / rows as f64
+    );
+
+    let config =
+        Config { min_free_bytes: 0, ..Config::new(root.join("dataset"), root.join("journal")) };
+    let (store, _) = recover(config, Keys::from_bytes([1; 32]), &mut 3)?;
+    let handle = Writer::spawn(store, Box::new(|_| {}))?;
+    let since = Instant::now();
+    let mut command = Command::Begin(Box::new(provenance));
+    let mut parts = made.chunks(256);
+    loop {
+        match handle.try_send(command) {
+            Ok(()) => match parts.next() {
+                Some(part) => {
+                    let mut buffer = handle.buffer();
+                    buffer.extend_from_slice(part);
+                    command = Command::Rows(buffer);
+                }
+                None => break,
+            },
+            Err(SendError::Full(back)) => {
+                std::thread::sleep(std::time::Duration::from_micros(200));
+                command = back;
+            }
+            Err(SendError::Gone(_)) => return Err("the writer is gone".into()),
+        }
+    }
+    handle.stop()?;
+    println!("journal, sync and seal: {:.0} ns a row", per_row(since));
+
+    let since = Instant::now();
+    let report = inspect::verify(&root.join("dataset"))?;
+    println!(
+        "verify: {:.0} ns a row, sound: {}, {:?}",
+        per_row(since),
+        report.is_sound(),
+        report.problems.first()
+    );
+    let stats = inspect::stats(&root.join("dataset"))?;
+    println!(
+        "bytes per kernel event, on the high side: {:.3}",
+        stats.bytes_per_kernel_event.unwrap_or_default()
+    );
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! The one error of this crate.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::Table;
+
+/// Why the sink could not do what was asked.
+///
+/// Whatever fails, nothing half-written is left under the dataset, and a
+/// journal is removed only after its rows are sealed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// A call to the operating system failed; see [`SinkError::stall`].
+    #[error("cannot {doing} {}", .path.display())]
+    Io {
+        /// What was being done, as a verb: `open`, `write`.
+        doing: &'static str,
+        /// The file or directory at fault.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Less than the reserve is free: wait, or free space.
+    #[error("{} has {free_bytes} bytes free, fewer than the reserve of {reserve_bytes}", .path.display())]
+    DiskFull {
+        /// Where.
+        path: PathBuf,
+        /// What an unprivileged process may still write.
+        free_bytes: u64,
+        /// What is kept for sealing.
+        reserve_bytes: u64,
+    },
+    /// The output is a file: name a directory.
+    #[error("{} is not a directory: name an empty or new directory, or a dataset", .path.display())]
+    NotADirectory {
+        /// The output.
+        path: PathBuf,
+    },
+    /// The output cannot be written: change its mode or name another.
+    #[error("{} cannot be written", .path.display())]
+    NotWritable {
+        /// The output.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The output holds something that is no dataset: name another directory.
+    #[error("{} holds `{entry}`, which is no part of a dataset: name an empty or new directory, or a dataset", .path.display())]
+    Foreign {
+        /// The output.
+        path: PathBuf,
+        /// The first entry that does not belong.
+        entry: String,
+    },
+    /// There is no dataset where one should be read.
+    #[error("{} is no dataset: it has no manifest.jsonl", .path.display())]
+    NoDataset {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A newer evscribe wrote it: update.
+    #[error("{} has schema version {found}, this evscribe knows {} at most: update evscribe", .path.display(), crate::SCHEMA_VERSION)]
+    NewerSchema {
+        /// The dataset, file or journal.
+        path: PathBuf,
+        /// Its schema version.
+        found: u32,
+    },
+    /// Another process writes here: stop it first.
+    #[error("{} is in use by {}", .path.display(), holder(*.pid))]
+    Busy {
+        /// The directory that is locked.
+        path: PathBuf,
+        /// The other process, where the kernel tells.
+        pid: Option<u32>,
+    },
+    /// A key file that cannot serve.
+    #[error("key file {}: {why}", .path.display())]
+    Key {
+        /// The key file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        why: &'static str,
+    },
+    /// The journal holds nothing that authenticates: damaged, or another key.
+    #[error("journal {}: {why}", .path.display())]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A Parquet file that cannot be read or written.
+    #[error("parquet file {}", .path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: parquet::errors::ParquetError,
+    },
+    /// Rows that do not fit the schema.
+    #[error("rows of table {} do not fit its schema", .table.name())]
+    Arrow {
+        /// Their table.
+        table: Table,
+        /// Why.
+        source: arrow::error::ArrowError,
+    },
+    /// A file of the dataset that is not what its place says.
+    #[error("{}: {why}", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A row earlier than the last one of its table in this segment: finish
+    /// the segment and begin another.
+    #[error("a row of table {} at {at_us} µs comes after one at {last_us} µs", .table.name())]
+    Late {
+        /// The table.
+        table: Table,
+        /// Wall time of the row.
+        at_us: i64,
+        /// Wall time of the row before.
+        last_us: i64,
+    },
+    /// A time that no calendar holds: the recording's clock is wrong.
+    #[error("time {at_us} µs is outside the years 1 to 9998")]
+    Time {
+        /// Wall time of the row.
+        at_us: i64,
+    },
+    /// A word that may not stand in a file name.
+    #[error(
+        "{what} `{word}` may hold only letters, digits, `-`, `_` and `.`, and not begin with `.`"
+    )]
+    Word {
+        /// Which word.
+        what: &'static str,
+        /// The word.
+        word: String,
+    },
+    /// One row larger than a journal record may be.
+    #[error("a row of table {} is larger than a journal record may be", .table.name())]
+    TooLarge {
+        /// The table.
+        table: Table,
+    },
+    /// The writer thread is gone.
+    #[error("the writer thread has ended")]
+    Gone,
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".into(), |pid| format!("process {pid}"))
+}
+
+/// Attaches the verb and the path to a failed call.
+pub(crate) trait At<T> {
+    fn at(self, doing: &'static str, path: &Path) -> Result<T, SinkError>;
+}
+
+impl<T, E: Into<io::Error>> At<T> for Result<T, E> {
+    fn at(self, doing: &'static str, path: &Path) -> Result<T, SinkError> {
+        self.map_err(|source| SinkError::Io { doing, path: path.into(), source: source.into() })
+    }
+}
+
+/// Attaches the path to a failed call of the parquet crate.
+pub(crate) trait InFile<T> {
+    fn in_file(self, path: &Path) -> Result<T, SinkError>;
+}
+
+impl<T> InFile<T> for Result<T, parquet::errors::ParquetError> {
+    fn in_file(self, path: &Path) -> Result<T, SinkError> {
+        self.map_err(|source| SinkError::Parquet { path: path.into(), source })
+    }
+}
+
+impl SinkError {
+    /// One fixed word for why the writer stands still, as marks and metrics
+    /// say it: `disk_full`, `read_only`, `io_error` or `failed`.
+    #[must_use]
+    pub fn stall(&self) -> &'static str {
+        let error = match self {
+            Self::DiskFull { .. } => return "disk_full",
+            Self::Io { source, .. } | Self::NotWritable { source, .. } => Some(source),
+            Self::Parquet { source: parquet::errors::ParquetError::External(source), .. } => {
+                source.downcast_ref::<io::Error>()
+            }
+            _ => None,
+        };
+        match error.map(io::Error::kind) {
+            Some(
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge,
+            ) => "disk_full",
+            Some(io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
+                "read_only"
+            }
+            Some(_) => "io_error",
+            None => "failed",
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! One sealed file, opened for reading; whatever it holds, an error, no panic.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use arrow::{
+    array::{
+        Array, AsArray, BooleanArray, DictionaryArray, Int16Array, Int32Array, Int64Array,
+        RecordBatch, StringArray, TimestampMicrosecondArray,
+    },
+    datatypes::{Int16Type, Int32Type, Int64Type, TimestampMicrosecondType},
+};
+use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
+
+use crate::{SCHEMA_VERSION, SinkError, Table, error::At, provenance::key};
+
+/// Rows read at once.
+const READ_ROWS: usize = 8192;
+
+/// What a file's metadata says.
+#[derive(Clone, Debug)]
+pub(super) struct Meta {
+    pub(super) table: Table,
+    pub(super) host: String,
+    pub(super) boot: String,
+    pub(super) segment: String,
+    pub(super) level: String,
+    anchor_boot_us: i64,
+    anchor_wall_us: i64,
+}
+
+impl Meta {
+    /// Boot time of a wall time of this file; exact, and comparable between
+    /// all files of one host and boot.
+    pub(super) fn boot_us(&self, wall_us: i64) -> i64 {
+        wall_us.saturating_sub(self.anchor_wall_us).saturating_add(self.anchor_boot_us)
+    }
+}
+
+/// A file whose footer, metadata and schema are in order.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    path: PathBuf,
+    pub(super) meta: Meta,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    builder: ParquetRecordBatchReaderBuilder<File>,
+}
+
+fn malformed(path: &Path, why: impl Into<String>) -> SinkError {
+    SinkError::Malformed { path: path.into(), why: why.into() }
+}
+
+/// Keeps a fault of the Parquet reader on hostile bytes from ending the process.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, SinkError>) -> Result<T, SinkError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(malformed(path, "the parquet reader gives it up")))
+}
+
+impl Sealed {
+    /// Opens the file at `path`, relative to `directory`.
+    pub(super) fn open(directory: &Path, path: &str) -> Result<Self, SinkError> {
+        let path = directory.join(path);
+        guarded(&path, || {
+            let file = File::open(&path).at("open", &path)?;
+            let bytes = file.metadata().at("read", &path)?.len();
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+                .map_err(|source| SinkError::Parquet { path: path.clone(), source })?;
+            let footer = builder.metadata().file_metadata();
+            let pairs: HashMap<&str, &str> = footer
+                .key_value_metadata()
+                .into_iter()
+                .flatten()
+                .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
+                .collect();
+            let meta = read_meta(&path, &pairs)?;
+            let schema = meta.table.schema();
+            if builder.schema().fields() != schema.fields() {
+                let differs = schema
+                    .fields()
+                    .iter()
+                    .find(|field| !builder.schema().fields().iter().any(|found| found == *field));
+                let which = differs.map_or("a column too many or another order".into(), |field| {
+                    format!("column `{}`", field.name())
+                });
+                return Err(malformed(
+                    &path,
+                    format!("schema is not that of table {}: {which}", meta.table.name()),
+                ));
+            }
+            let rows = u64::try_from(footer.num_rows()).unwrap_or(0);
+            Ok(Self { path: path.clone(), meta, rows, bytes, builder })
+        })
+    }
+
+    /// Reads the columns, in batches; `each` may end it by an error.
+    pub(super) fn read(
+        self,
+        columns: &[&str],
+        mut each: impl FnMut(&Meta, &RecordBatch) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        let Self { path, meta, builder, .. } = self;
+        guarded(&path, || {
+            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+            let reader = builder.with_projection(mask).with_batch_size(READ_ROWS).build();
+            for batch in
+                reader.map_err(|source| SinkError::Parquet { path: path.clone(), source })?
+            {
+                let batch = batch.map_err(|error| malformed(&path, error.to_string()))?;
+                each(&meta, &batch)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn read_meta(path: &Path, pairs: &HashMap<&str, &str>) -> Result<Meta, SinkError> {
+    let get = |key: &str| {
+        pairs
+            .get(key)
+            .copied()
+            .ok_or_else(|| malformed(path, format!("metadata `{key}` is missing")))
+    };
+    let version: u32 = number(path, key::SCHEMA_VERSION, get(key::SCHEMA_VERSION)?)?;
+    if version > SCHEMA_VERSION {
+        return Err(SinkError::NewerSchema { path: path.into(), found: version });
+    }
+    get(key::WRITER_VERSION)?;
+    let clock = get(key::CLOCK)?;
+    if clock == "boottime" {
+        for key in [key::NOTICE, key::ACKNOWLEDGEMENT, key::POLICY] {
+            get(key)?;
+        }
+    } else if clock != "recording" {
+        return Err(malformed(
+            path,
+            format!("metadata `{}` is `{clock}`: no known clock", key::CLOCK),
+        ));
+    }
+    let table = get(key::TABLE)?;
+    Ok(Meta {
+        table: Table::named(table)
+            .ok_or_else(|| malformed(path, format!("there is no table `{table}`")))?,
+        host: get(key::HOST)?.to_owned(),
+        boot: get(key::BOOT)?.to_owned(),
+        segment: get(key::SEGMENT)?.to_owned(),
+        level: get(key::LEVEL)?.to_owned(),
+        anchor_boot_us: number(path, key::ANCHOR_BOOT_US, get(key::ANCHOR_BOOT_US)?)?,
+        anchor_wall_us: number(path, key::ANCHOR_WALL_US, get(key::ANCHOR_WALL_US)?)?,
+    })
+}
+
+fn number<T: FromStr>(path: &Path, key: &str, text: &str) -> Result<T, SinkError> {
+    text.parse().map_err(|_| malformed(path, format!("metadata `{key}` is `{text}`: no number")))
+}
+
+/// The columns of a batch by name; all are there once the schema was checked.
+pub(super) struct Columns<'a>(pub(super) &'a RecordBatch);
+
+impl<'a> Columns<'a> {
+    fn column<T>(
+        &self,
+        name: &str,
+        of: impl FnOnce(&'a dyn Array) -> Option<T>,
+    ) -> Result<T, SinkError> {
+        let column = self.0.column_by_name(name).and_then(|column| of(column.as_ref()));
+        column.ok_or_else(|| malformed(Path::new(name), "the column is missing"))
+    }
+
+    pub(super) fn times(&self, name: &str) -> Result<&'a TimestampMicrosecondArray, SinkError> {
+        self.column(name, |column| column.as_primitive_opt::<TimestampMicrosecondType>())
+    }
+
+    pub(super) fn int16(&self, name: &str) -> Result<&'a Int16Array, SinkError> {
+        self.column(name, |column| column.as_primitive_opt::<Int16Type>())
+    }
+
+    pub(super) fn int32(&self, name: &str) -> Result<&'a Int32Array, SinkError> {
+        self.column(name, |column| column.as_primitive_opt::<Int32Type>())
+    }
+
+    pub(super) fn int64(&self, name: &str) -> Result<&'a Int64Array, SinkError> {
+        self.column(name, |column| column.as_primitive_opt::<Int64Type>())
+    }
+
+    pub(super) fn flags(&self, name: &str) -> Result<&'a BooleanArray, SinkError> {
+        self.column(name, AsArray::as_boolean_opt)
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Result<&'a StringArray, SinkError> {
+        self.column(name, |column| column.as_string_opt::<i32>())
+    }
+
+    pub(super) fn words(&self, name: &str) -> Result<WordColumn<'a>, SinkError> {
+        let array: &DictionaryArray<Int32Type> =
+            self.column(name, |column| column.as_dictionary_opt::<Int32Type>())?;
+        let values = array.values().as_string_opt::<i32>();
+        let values =
+            values.ok_or_else(|| malformed(Path::new(name), "its words are no strings"))?;
+        Ok(WordColumn { keys: array.keys(), values })
+    }
+}
+
+/// A column of words.
+pub(super) struct WordColumn<'a> {
+    keys: &'a Int32Array,
+    values: &'a StringArray,
+}
+
+impl<'a> WordColumn<'a> {
+    /// The word of a row; `None` for null.
+    pub(super) fn get(&self, row: usize) -> Option<&'a str> {
+        let key = usize::try_from(cell(self.keys, row)?).ok()?;
+        (key < self.values.len() && self.values.is_valid(key)).then(|| self.values.value(key))
+    }
+}
+
+/// The value of a row; `None` for null.
+pub(super) fn cell<T: arrow::datatypes::ArrowPrimitiveType>(
+    array: &arrow::array::PrimitiveArray<T>,
+    row: usize,
+) -> Option<T::Native> {
+    (row < array.len() && array.is_valid(row)).then(|| array.value(row))
+}
+
+/// The flag of a row; `None` for null.
+pub(super) fn flag(array: &BooleanArray, row: usize) -> Option<bool> {
+    (row < array.len() && array.is_valid(row)).then(|| array.value(row))
+}

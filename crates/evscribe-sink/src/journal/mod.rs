@@ -1,0 +1,200 @@
+//! The journal: what is not sealed yet, encrypted and authenticated from its
+//! first byte on disk.
+//!
+//! ```text
+//! file    = header header record*            two equal headers: one may be damaged
+//! header  = magic[8] version:u16 0:u16 length:u32 segment[8] salt[32] ciphertext[length]
+//! record  = magic[8] sequence:u64 attempt:u32 length:u32 ciphertext[length]
+//! ```
+//! Integers are little endian; `length` counts the ciphertext with its tag of
+//! 16 bytes. The cipher is ChaCha20-Poly1305 under a key of this journal alone,
+//! HKDF-SHA256(master key, salt, "evscribe journal v1"). The nonce is sequence
+//! and attempt; the header's is zero, records count from 1. A failed write is
+//! repeated under the next attempt, so no nonce ever sees two plaintexts. The
+//! associated data are the header's fixed part and, for a record, all that
+//! stands before its ciphertext.
+
+mod pack;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, Key, KeyInit, Nonce};
+
+use crate::{Keys, SegmentId};
+
+pub(crate) use pack::{JournalBatch, unpack};
+pub use read::{Damage, DamageKind};
+pub(crate) use read::{Found, JournalReader};
+pub(crate) use write::JournalWriter;
+
+/// What journals end in.
+pub(crate) const SUFFIX: &str = "evj";
+/// What journals that cannot be read are renamed to end in.
+pub(crate) const UNREADABLE: &str = "evj.unreadable";
+
+const VERSION: u16 = 1;
+const HEADER_MAGIC: [u8; 8] = *b"\x8bEVJHDR\n";
+const RECORD_MAGIC: [u8; 8] = *b"\x8bEVJREC\n";
+const HEADER_BYTES: usize = 56;
+const RECORD_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
+
+/// Largest ciphertext of a record or header; whatever claims more is damaged.
+pub(crate) const MAX_RECORD_BYTES: usize = 1024 * 1024;
+
+/// First byte of a payload that ends the journal properly.
+const CLOSED: u8 = 0xff;
+
+/// The fixed part of a header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Header {
+    length: u32,
+    id: SegmentId,
+    salt: [u8; 32],
+}
+
+impl Header {
+    fn to_bytes(self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        let parts = [
+            HEADER_MAGIC.as_slice(),
+            &VERSION.to_le_bytes(),
+            &[0, 0],
+            &self.length.to_le_bytes(),
+            &self.id.to_bytes(),
+            &self.salt,
+        ];
+        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    /// `None` for what is no header of this version.
+    fn from_bytes(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
+        let (magic, rest) = bytes.split_first_chunk::<8>()?;
+        let (version, rest) = rest.split_first_chunk::<2>()?;
+        let (_, rest) = rest.split_first_chunk::<2>()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let (id, rest) = rest.split_first_chunk::<8>()?;
+        let (salt, _) = rest.split_first_chunk::<32>()?;
+        let ours = *magic == HEADER_MAGIC && u16::from_le_bytes(*version) == VERSION;
+        ours.then(|| Self {
+            length: u32::from_le_bytes(*length),
+            id: SegmentId::from_bytes(*id),
+            salt: *salt,
+        })
+    }
+}
+
+/// What stands before a record's ciphertext.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct RecordHead {
+    sequence: u64,
+    attempt: u32,
+    length: u32,
+}
+
+impl RecordHead {
+    fn to_bytes(self) -> [u8; RECORD_BYTES] {
+        let mut bytes = [0; RECORD_BYTES];
+        let parts = [
+            RECORD_MAGIC.as_slice(),
+            &self.sequence.to_le_bytes(),
+            &self.attempt.to_le_bytes(),
+            &self.length.to_le_bytes(),
+        ];
+        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> Option<Self> {
+        let (magic, rest) = bytes.split_first_chunk::<8>()?;
+        let (sequence, rest) = rest.split_first_chunk::<8>()?;
+        let (attempt, rest) = rest.split_first_chunk::<4>()?;
+        let (length, _) = rest.split_first_chunk::<4>()?;
+        (*magic == RECORD_MAGIC).then(|| Self {
+            sequence: u64::from_le_bytes(*sequence),
+            attempt: u32::from_le_bytes(*attempt),
+            length: u32::from_le_bytes(*length),
+        })
+    }
+}
+
+/// The cipher of one journal.
+struct Cipher {
+    cipher: ChaCha20Poly1305,
+    header: [u8; HEADER_BYTES],
+}
+
+impl std::fmt::Debug for Cipher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cipher(…)")
+    }
+}
+
+impl Cipher {
+    fn new(keys: &Keys, header: Header) -> Self {
+        let key = keys.journal(&header.salt);
+        Self { cipher: ChaCha20Poly1305::new(&Key::from(*key)), header: header.to_bytes() }
+    }
+
+    fn nonce(sequence: u64, attempt: u32) -> Nonce {
+        let mut nonce = [0; 12];
+        for (to, from) in
+            nonce.iter_mut().zip(sequence.to_le_bytes().into_iter().chain(attempt.to_le_bytes()))
+        {
+            *to = from;
+        }
+        Nonce::from(nonce)
+    }
+
+    fn associated(&self, head: Option<RecordHead>) -> Vec<u8> {
+        let mut data = self.header.to_vec();
+        data.extend(head.iter().flat_map(|head| head.to_bytes()));
+        data
+    }
+
+    /// Encrypts in place and appends the tag; `None` stands for the header.
+    fn seal(
+        &self,
+        head: Option<RecordHead>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), chacha20poly1305::Error> {
+        let (sequence, attempt) = head.map_or((0, 0), |head| (head.sequence, head.attempt));
+        self.cipher.encrypt_in_place(
+            &Self::nonce(sequence, attempt),
+            &self.associated(head),
+            buffer,
+        )
+    }
+
+    /// Decrypts in place and takes the tag off; `buffer` is of no use where it
+    /// does not authenticate.
+    fn open(&self, head: Option<RecordHead>, buffer: &mut Vec<u8>) -> bool {
+        let (sequence, attempt) = head.map_or((0, 0), |head| (head.sequence, head.attempt));
+        self.cipher
+            .decrypt_in_place(&Self::nonce(sequence, attempt), &self.associated(head), buffer)
+            .is_ok()
+    }
+}
+
+/// The journals in `directory`, oldest first.
+pub(crate) fn leftovers(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        if path.extension().is_some_and(|suffix| suffix == SUFFIX) && entry.file_type()?.is_file() {
+            found.push((entry.metadata()?.modified()?, path));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}

@@ -1,0 +1,43 @@
+//! Rows to sealed Parquet: journal, seal, recovery, manifest, retention, and
+//! the checks that read it all back. docs/FORMAT.md says what is on disk.
+//!
+//! ```text
+//! recover(config, keys, &mut next_run) ── seals what an earlier writer left ──► Store, Recovery
+//! Writer::spawn(store, report) ──► WriterHandle ── Begin, Rows, Seal, … ──► the writer thread
+//!    rows ─► batches ─► journal (durable, encrypted) ─► SegmentWriter ─► dataset/, manifest
+//! Dataset::create_or_open ─► SegmentWriter::begin, write_rows, finish       an import, without journal
+//! inspect::verify, stats, head                                             a dataset, read back
+//! ```
+#![forbid(unsafe_code)]
+
+mod dataset;
+mod disk;
+mod encode;
+mod error;
+#[cfg(test)]
+mod format_test;
+pub mod inspect;
+mod journal;
+mod keys;
+mod layout;
+mod manifest;
+mod provenance;
+mod recover;
+mod retention;
+mod seal;
+mod segment;
+mod table;
+pub mod writer;
+
+pub use dataset::Dataset;
+pub use error::SinkError;
+pub use journal::{Damage, DamageKind};
+pub use keys::{KEY_BYTES, Keys};
+pub use manifest::SealedFile;
+pub use provenance::{Clock, Provenance, SegmentId, WRITER_VERSION};
+pub use recover::{RecoveredJournal, Recovery, Store, recover};
+pub use retention::{RemovedFile, Retention};
+pub use seal::{Highest, REASON_CRASH, REASON_JOURNAL_DAMAGED};
+pub use segment::SegmentWriter;
+pub use table::{SCHEMA_VERSION, Table};
+pub use writer::{Command, Config, Counters, Report, SealReason, SendError, Writer, WriterHandle};

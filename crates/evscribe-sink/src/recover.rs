@@ -1,0 +1,227 @@
+//! At start: what an earlier writer left is sealed first.
+
+use std::{
+    collections::VecDeque,
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use crate::{
+    Config, Damage, Dataset, Highest, Keys, RemovedFile, SealedFile, SegmentId, SinkError,
+    dataset::Tree,
+    disk::{HIDDEN, Lock, sync_directory},
+    error::At,
+    journal::{self, UNREADABLE},
+    seal,
+};
+
+/// What a writer works on: the dataset and the journals, both locked.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) config: Config,
+    pub(crate) keys: Keys,
+    pub(crate) dataset: Dataset,
+    pub(crate) pending: VecDeque<Pending>,
+    _lock: Lock,
+}
+
+/// A journal that waits to be sealed.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    pub(crate) path: PathBuf,
+    /// Where its fresh runs begin; `None` for a journal that has just been
+    /// ended and must have no holes.
+    pub(crate) fresh_run: Option<i32>,
+}
+
+/// What [`recover`] found and did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Recovery {
+    /// Every journal that was left, oldest first.
+    pub journals: Vec<RecoveredJournal>,
+    /// The files that were sealed from them.
+    pub sealed: Vec<SealedFile>,
+    /// Journals that cannot be read, and why; kept, not sealed.
+    pub unreadable: Vec<(PathBuf, String)>,
+    /// How many journals could not be sealed yet; the writer tries on.
+    pub pending: usize,
+    /// Why not, of the first.
+    pub pending_because: Option<String>,
+    /// Files that retention removed.
+    pub removed: Vec<RemovedFile>,
+    /// The highest numbers in the journals: counters must go on above them.
+    pub highest: Highest,
+    /// Bytes of a torn last line that were cut off the manifest.
+    pub manifest_torn_bytes: u64,
+}
+
+/// A journal that was left by an earlier writer.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecoveredJournal {
+    /// Its segment, 16 hex digits.
+    pub segment: String,
+    /// Whether its writer ended it; a `stop` mark says so where it did not.
+    pub closed: bool,
+    /// Rows in it.
+    pub rows: u64,
+    /// What is wrong with it, by place.
+    pub damages: Vec<Damage>,
+}
+
+/// Opens dataset and journals for writing and seals what was left.
+///
+/// `next_run` is the first run number that is free; it is moved above every run
+/// in the journals, and above those numbered afresh behind holes. Without space
+/// to seal, the journals stay and the writer tries on.
+///
+/// # Errors
+/// Those of [`Dataset::create_or_open`]; [`SinkError::Busy`] where another
+/// writer holds the journals, [`SinkError::Io`].
+pub fn recover(
+    config: Config,
+    keys: Keys,
+    next_run: &mut i32,
+) -> Result<(Store, Recovery), SinkError> {
+    let directory = config.journal.clone();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory)
+        .at("create", &directory)?;
+    let lock = Lock::of(&directory)?;
+    let dataset = Dataset::create_or_open(&config.dataset)?;
+    let mut recovery =
+        Recovery { manifest_torn_bytes: dataset.torn_bytes(), ..Recovery::default() };
+    let mut store = Store { config, keys, dataset, pending: VecDeque::new(), _lock: lock };
+    remove_hidden(&directory)?;
+    store.survey(&directory, next_run, &mut recovery)?;
+    store.retain_into(&mut recovery);
+    store.seal_into(&mut recovery);
+    store.retain_into(&mut recovery);
+    Ok((store, recovery))
+}
+
+impl Store {
+    /// Finds the journals and gives each its fresh runs.
+    fn survey(
+        &mut self,
+        directory: &Path,
+        next_run: &mut i32,
+        recovery: &mut Recovery,
+    ) -> Result<(), SinkError> {
+        let mut found = Vec::new();
+        for path in journal::leftovers(directory).at("read", directory)? {
+            match seal::survey(&path, &self.keys) {
+                Ok(replayed) => {
+                    recovery.highest = recovery.highest.or(replayed.highest);
+                    found.push((path, replayed));
+                }
+                Err(error @ SinkError::NewerSchema { .. }) => {
+                    recovery.unreadable.push((path, error.to_string()))
+                }
+                Err(error @ SinkError::Journal { .. }) => {
+                    let aside = path.with_extension(UNREADABLE);
+                    fs::rename(&path, &aside).at("rename", &path)?;
+                    sync_directory(directory)?;
+                    recovery.unreadable.push((aside, error.to_string()));
+                }
+                // Of a newer version, or on a bad disk: it stays where it is.
+                Err(error) => recovery.unreadable.push((path, chain(&error))),
+            }
+        }
+        let above = recovery.highest.run.map_or(0, |run| run.saturating_add(1));
+        *next_run = (*next_run).max(above);
+        for (path, replayed) in found {
+            self.pending.push_back(Pending { path, fresh_run: Some(*next_run) });
+            *next_run = next_run.saturating_add(replayed.fresh_runs);
+            recovery.journals.push(RecoveredJournal {
+                segment: replayed.id.to_string(),
+                closed: replayed.closed,
+                rows: replayed.rows,
+                damages: replayed.damages,
+            });
+        }
+        Ok(())
+    }
+
+    fn seal_into(&mut self, recovery: &mut Recovery) {
+        while let Some(next) = self.pending.front().cloned() {
+            match self.seal_pending(&next) {
+                Ok(files) => recovery.sealed.extend(files.unwrap_or_default()),
+                Err(error) => {
+                    recovery.pending_because = Some(chain(&error));
+                    break;
+                }
+            }
+            self.pending.pop_front();
+        }
+        recovery.pending = self.pending.len();
+    }
+
+    fn retain_into(&mut self, recovery: &mut Recovery) {
+        // Retention runs again after each seal; here it only makes room.
+        if let Ok(removed) = self.dataset.retain(&self.config.retention) {
+            recovery.removed.extend(removed);
+        }
+    }
+
+    /// Seals one journal; `None` where it has holes that nobody numbered.
+    pub(crate) fn seal_pending(
+        &mut self,
+        pending: &Pending,
+    ) -> Result<Option<Vec<SealedFile>>, SinkError> {
+        if !pending.path.exists() {
+            return Ok(Some(Vec::new()));
+        }
+        let Some(fresh_run) = pending.fresh_run else {
+            return seal::seal_whole(&mut self.dataset, &self.keys, &pending.path);
+        };
+        let (files, replayed) =
+            seal::seal(&mut self.dataset, &self.keys, &pending.path, fresh_run)?;
+        self.remove_superseded(replayed.id, &files)?;
+        Ok(Some(files))
+    }
+
+    /// Removes files of a segment that an interrupted seal named and this one
+    /// did not, because the journal was damaged in between.
+    fn remove_superseded(&mut self, id: SegmentId, files: &[SealedFile]) -> Result<(), SinkError> {
+        let ending = format!("-{id}.parquet");
+        let root = self.dataset.directory().to_path_buf();
+        for path in Tree::of(&root)?.files {
+            if path.ends_with(&ending) && !files.iter().any(|file| file.path == path) {
+                self.dataset.remove(&path, "resealed")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove_hidden(directory: &Path) -> Result<(), SinkError> {
+    for entry in fs::read_dir(directory).at("read", directory)? {
+        let entry = entry.at("read", directory)?;
+        if entry.file_name().to_string_lossy().starts_with(HIDDEN) {
+            match fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).at("remove", &entry.path());
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &SinkError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,173 @@
+//! Retention: what is older than the policy keeps, or more than it keeps, goes.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs, io,
+};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    Dataset, SealedFile, SinkError, Table,
+    error::At,
+    manifest::{self, Contents, Line},
+};
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// How long and how much sealed data is kept; `None` is without limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Retention {
+    /// Days since a file's last row.
+    pub days: Option<u32>,
+    /// Bytes of all sealed files together; the oldest go first.
+    pub bytes: Option<u64>,
+}
+
+/// A file that retention removed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RemovedFile {
+    /// Its place, relative to the dataset.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+    /// `age` or `bytes`.
+    pub reason: &'static str,
+}
+
+impl Dataset {
+    /// Removes what `retention` does not keep and says so in the manifest.
+    ///
+    /// A file of table `devices` goes only when no other file of its host and
+    /// boot is left. What is not in the manifest is never touched.
+    ///
+    /// # Errors
+    /// [`SinkError::Io`]; what the manifest says is removed then goes when the
+    /// dataset is opened again.
+    pub fn retain(&mut self, retention: &Retention) -> Result<Vec<RemovedFile>, SinkError> {
+        if *retention == Retention::default() {
+            return Ok(Vec::new());
+        }
+        let contents = manifest::read(self.directory())?;
+        let removed = plan(&contents, retention, Timestamp::now().as_microsecond());
+        let line = |file: &RemovedFile| Line::Removed {
+            path: file.path.clone(),
+            reason: file.reason.to_owned(),
+            at: manifest::now(),
+        };
+        self.manifest.append(&removed.iter().map(line).collect::<Vec<_>>())?;
+        for file in &removed {
+            let path = self.directory().join(&file.path);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).at("remove", &path);
+                }
+                _ => {}
+            }
+            // The partitions go with their last file; one that is not empty stays.
+            for directory in path.ancestors().skip(1).take(2) {
+                if fs::remove_dir(directory).is_err() {
+                    break;
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Which files go, oldest first.
+fn plan(contents: &Contents, retention: &Retention, now_us: i64) -> Vec<RemovedFile> {
+    let is_old = |file: &SealedFile| {
+        retention
+            .days
+            .is_some_and(|days| now_us.saturating_sub(file.last_us) > i64::from(days) * DAY_US)
+    };
+    let mut bytes: u64 = contents.live.values().map(|file| file.bytes).sum();
+    let is_too_much = |bytes: u64| retention.bytes.is_some_and(|limit| bytes > limit);
+    let mut removed = Vec::new();
+    let mut remove = |file: &SealedFile, reason, bytes: &mut u64| {
+        *bytes = bytes.saturating_sub(file.bytes);
+        removed.push(RemovedFile { path: file.path.clone(), bytes: file.bytes, reason });
+    };
+    let (devices, mut others): (Vec<_>, Vec<_>) =
+        contents.live.values().partition(|file| file.table == Table::Devices);
+    others.sort_by_key(|file| file.last_us);
+    let mut left: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let mut thinned: HashSet<(&str, &str)> =
+        contents.removed.values().map(|file| (file.host.as_str(), file.boot.as_str())).collect();
+    for file in others {
+        let boot = (file.host.as_str(), file.boot.as_str());
+        if is_old(file) || is_too_much(bytes) {
+            remove(file, if is_old(file) { "age" } else { "bytes" }, &mut bytes);
+            thinned.insert(boot);
+        } else {
+            *left.entry(boot).or_default() += 1;
+        }
+    }
+    for file in devices {
+        let boot = (file.host.as_str(), file.boot.as_str());
+        if left.contains_key(&boot) {
+            continue;
+        }
+        if is_old(file) {
+            remove(file, "age", &mut bytes);
+        } else if is_too_much(bytes) || thinned.contains(&boot) {
+            remove(file, "bytes", &mut bytes);
+        }
+    }
+    removed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(
+        name: &str,
+        table: Table,
+        boot: &str,
+        last_day: i64,
+        bytes: u64,
+    ) -> (String, SealedFile) {
+        let sealed = SealedFile {
+            path: name.into(),
+            sha256: String::new(),
+            bytes,
+            rows: 1,
+            table,
+            host: "h".into(),
+            boot: boot.into(),
+            segment: String::new(),
+            first_us: 0,
+            last_us: last_day * DAY_US,
+            sealed_at: String::new(),
+        };
+        (name.to_owned(), sealed)
+    }
+
+    fn paths(removed: &[RemovedFile]) -> Vec<(&str, &str)> {
+        removed.iter().map(|file| (file.path.as_str(), file.reason)).collect()
+    }
+
+    #[test]
+    fn the_oldest_go_first_and_devices_with_the_last_of_their_boot() {
+        let live = [
+            file("d1", Table::Devices, "a", 1, 10),
+            file("e1", Table::Events, "a", 1, 100),
+            file("e2", Table::Events, "a", 5, 100),
+            file("d2", Table::Devices, "b", 8, 10),
+            file("e3", Table::Events, "b", 9, 100),
+        ];
+        let contents = Contents { live: live.into(), ..Contents::default() };
+        let now_us = 10 * DAY_US;
+        let by_age = |days| plan(&contents, &Retention { days: Some(days), bytes: None }, now_us);
+        assert_eq!(paths(&by_age(8)), [("e1", "age")]);
+        assert_eq!(paths(&by_age(4)), [("e1", "age"), ("e2", "age"), ("d1", "age")]);
+        let by_bytes =
+            |bytes| plan(&contents, &Retention { days: None, bytes: Some(bytes) }, now_us);
+        assert_eq!(paths(&by_bytes(320)), []);
+        assert_eq!(paths(&by_bytes(250)), [("e1", "bytes")]);
+        assert_eq!(paths(&by_bytes(120)), [("e1", "bytes"), ("e2", "bytes"), ("d1", "bytes")]);
+    }
+}

@@ -1,0 +1,60 @@
+//! What the writer is configured with; every default is a named constant.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::Retention;
+
+/// Default of [`Config::flush_after`].
+pub const FLUSH_AFTER: Duration = Duration::from_millis(300);
+/// Default of [`Config::segment_age`].
+pub const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
+/// Default of [`Config::segment_bytes`].
+pub const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+/// Default of [`Config::min_free_bytes`].
+pub const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
+/// Default of [`Config::retry_after`].
+pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Default of [`Config::queue`].
+pub const QUEUE: usize = 256;
+
+/// Where and how the writer writes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// The dataset's directory.
+    pub dataset: PathBuf,
+    /// The journals' directory, outside the dataset.
+    pub journal: PathBuf,
+    /// How long a row may wait before it is durable; [`FLUSH_AFTER`].
+    pub flush_after: Duration,
+    /// How old a segment's first row may get before it is sealed; [`SEGMENT_AGE`].
+    pub segment_age: Duration,
+    /// How large a journal may get before it is sealed; [`SEGMENT_BYTES`].
+    pub segment_bytes: u64,
+    /// What must stay free on both file systems, so that a seal has room;
+    /// [`MIN_FREE_BYTES`].
+    pub min_free_bytes: u64,
+    /// How long to wait before trying again what failed; [`RETRY_AFTER`].
+    pub retry_after: Duration,
+    /// How many commands may wait; [`QUEUE`].
+    pub queue: usize,
+    /// What is kept of sealed files; all of them by default.
+    pub retention: Retention,
+}
+
+impl Config {
+    /// The defaults, for these two directories.
+    #[must_use]
+    pub fn new(dataset: impl Into<PathBuf>, journal: impl Into<PathBuf>) -> Self {
+        Self {
+            dataset: dataset.into(),
+            journal: journal.into(),
+            flush_after: FLUSH_AFTER,
+            segment_age: SEGMENT_AGE,
+            segment_bytes: SEGMENT_BYTES,
+            min_free_bytes: MIN_FREE_BYTES,
+            retry_after: RETRY_AFTER,
+            queue: QUEUE,
+            retention: Retention::default(),
+        }
+    }
+}

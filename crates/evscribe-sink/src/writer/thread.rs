@@ -1,0 +1,342 @@
+//! The writer thread itself.
+//!
+//! | state | wakes for |
+//! |---|---|
+//! | clean, no segment open | a command |
+//! | clean, segment open | a command, the segment's age |
+//! | dirty (rows not durable) | a command, `flush_after` after the first of them |
+//! | stalled | `retry_after`, the wish to stop; commands stay in the queue |
+//!
+//! Not handled: a journal or dataset directory that is replaced under the
+//! running writer; both are locked, whoever does that has the say.
+
+mod stall;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    },
+    time::Instant,
+};
+
+use evscribe_model::Row;
+
+use super::{Command, Report, SealReason, Shared};
+use crate::{
+    Provenance, Retention, SegmentId, SinkError, Store, Table, disk,
+    encode::{self, BATCH_ROWS, Encoder},
+    journal::{JournalBatch, JournalWriter},
+    recover::{Pending, chain},
+};
+
+/// The order in which tables go to the journal: what explains rows comes first.
+const FLUSH_ORDER: [Table; 4] = [Table::Devices, Table::Marks, Table::Events, Table::Touch];
+
+pub(super) struct Thread {
+    store: Store,
+    commands: Receiver<Command>,
+    give_back: SyncSender<Vec<Row>>,
+    shared: Arc<Shared>,
+    report: Box<dyn Fn(Report) + Send>,
+    provenance: Option<Provenance>,
+    encoder: Encoder,
+    /// Batches that are made but not durable.
+    waiting: Vec<JournalBatch>,
+    /// When the first row came that is not durable.
+    dirty_since: Option<Instant>,
+    journal: Option<JournalWriter>,
+    /// When the first row of the segment came.
+    segment_since: Option<Instant>,
+    last_us: [Option<i64>; 4],
+    unsaved: Option<(PathBuf, Vec<u8>)>,
+    stalled_since: Option<Instant>,
+    unwritten: u64,
+}
+
+/// Whether the thread goes on.
+#[derive(PartialEq, Eq)]
+enum Next {
+    GoOn,
+    End,
+}
+
+impl Thread {
+    pub(super) fn new(
+        store: Store,
+        commands: Receiver<Command>,
+        give_back: SyncSender<Vec<Row>>,
+        shared: Arc<Shared>,
+        report: Box<dyn Fn(Report) + Send>,
+    ) -> Self {
+        Self {
+            store,
+            commands,
+            give_back,
+            shared,
+            report,
+            provenance: None,
+            encoder: Encoder::default(),
+            waiting: Vec::new(),
+            dirty_since: None,
+            journal: None,
+            segment_since: None,
+            last_us: [None; 4],
+            unsaved: None,
+            stalled_since: None,
+            unwritten: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        self.insist(|this| this.seal_pending(SealReason::Leftover));
+        loop {
+            let received = match self.deadline() {
+                None => self.commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(deadline) => {
+                    self.commands.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                }
+            };
+            let next = match received {
+                Ok(command) => self.execute(command),
+                Err(RecvTimeoutError::Timeout) => Next::GoOn,
+                Err(RecvTimeoutError::Disconnected) => Next::End,
+            };
+            if next == Next::End {
+                break;
+            }
+            self.do_what_is_due();
+        }
+        self.close(SealReason::Stop);
+        let rows = self.unwritten + self.waiting_rows();
+        if rows > 0 {
+            (self.report)(Report::Unwritten { rows });
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let config = &self.store.config;
+        let flush = self.dirty_since.map(|since| since + config.flush_after);
+        let age = self.segment_since.map(|since| since + config.segment_age);
+        flush.into_iter().chain(age).min()
+    }
+
+    fn do_what_is_due(&mut self) {
+        let is_due = |since: Option<Instant>, after| {
+            since.is_some_and(|since: Instant| since.elapsed() >= after)
+        };
+        if is_due(self.dirty_since, self.store.config.flush_after) {
+            self.insist(Self::flush);
+        }
+        if self
+            .journal
+            .as_ref()
+            .is_some_and(|journal| journal.length() >= self.store.config.segment_bytes)
+        {
+            self.close(SealReason::Size);
+        }
+        if is_due(self.segment_since, self.store.config.segment_age) {
+            self.close(SealReason::Age);
+        }
+    }
+
+    fn execute(&mut self, command: Command) -> Next {
+        match command {
+            Command::Begin(provenance) => self.begin(*provenance),
+            Command::Rows(rows) => self.take(rows),
+            Command::Seal => self.close(SealReason::Asked),
+            Command::Retain(retention) => {
+                self.store.config.retention = retention;
+                self.retain();
+            }
+            Command::SaveState { path, bytes } => {
+                self.unsaved = Some((path, bytes));
+                self.insist(Self::save);
+            }
+            Command::Stop => return Next::End,
+        }
+        Next::GoOn
+    }
+
+    fn begin(&mut self, provenance: Provenance) {
+        self.close(SealReason::Begin);
+        // What could not be written, at the end with a full disk, must not go
+        // under another person's name: it is lost, and counted.
+        self.unwritten += self.waiting_rows();
+        self.waiting.clear();
+        self.encoder = Encoder::default();
+        self.dirty_since = None;
+        self.journal = None;
+        self.provenance = None;
+        match provenance.check() {
+            Ok(()) => self.provenance = Some(provenance),
+            Err(error) => (self.report)(Report::Refused { rows: 0, message: error.to_string() }),
+        }
+    }
+
+    fn take(&mut self, mut rows: Vec<Row>) {
+        let mut refused = 0;
+        let mut because = None;
+        for row in &rows {
+            if let Err(error) = self.push(row) {
+                refused += 1;
+                because.get_or_insert(error);
+            }
+        }
+        if let Some(error) = because {
+            (self.report)(Report::Refused { rows: refused, message: error.to_string() });
+        }
+        rows.clear();
+        // A buffer for which there is no room is given to the allocator.
+        drop(self.give_back.try_send(rows));
+    }
+
+    fn push(&mut self, row: &Row) -> Result<(), SinkError> {
+        let anchor = match &self.provenance {
+            Some(provenance) => provenance.anchor,
+            None => return Err(SinkError::Word { what: "host", word: String::new() }),
+        };
+        let table = encode::table_of(row);
+        let wall_us = encode::wall_us(&anchor, row.at())?;
+        let last_us = self.last_us.get(table as usize).copied().flatten();
+        if last_us.is_some_and(|last_us| wall_us < last_us) {
+            self.close(SealReason::Late);
+        }
+        if let Some(provenance) = &self.provenance {
+            self.encoder.push(row, wall_us, provenance)?;
+        }
+        if let Some(last_us) = self.last_us.get_mut(table as usize) {
+            *last_us = Some(wall_us);
+        }
+        let now = Instant::now();
+        self.dirty_since.get_or_insert(now);
+        self.segment_since.get_or_insert(now);
+        if self.encoder.rows(table) >= BATCH_ROWS {
+            self.insist(Self::flush);
+        }
+        Ok(())
+    }
+
+    /// Makes all rows durable.
+    fn flush(&mut self) -> Result<(), SinkError> {
+        if let Some(provenance) = &self.provenance {
+            for table in FLUSH_ORDER {
+                if self.encoder.rows(table) > 0 {
+                    let batch = self.encoder.finish(table, provenance)?;
+                    self.waiting.push(JournalBatch { table, batch });
+                }
+            }
+        }
+        if self.waiting.is_empty() {
+            self.dirty_since = None;
+            return Ok(());
+        }
+        self.check_free()?;
+        let journal = match (&mut self.journal, &self.provenance) {
+            (Some(journal), _) => journal,
+            (journal, Some(provenance)) => {
+                let id = SegmentId::random()?;
+                let directory = &self.store.config.journal;
+                journal.insert(JournalWriter::create(directory, id, provenance, &self.store.keys)?)
+            }
+            (None, None) => return Ok(()),
+        };
+        let before = journal.length();
+        journal.append(&self.waiting)?;
+        let rows = self.waiting.iter().map(|batch| batch.batch.num_rows() as u64).sum();
+        self.shared.journal_bytes.fetch_add(journal.length() - before, Ordering::Relaxed);
+        self.shared.journal_rows.fetch_add(rows, Ordering::Relaxed);
+        self.waiting.clear();
+        self.dirty_since = None;
+        Ok(())
+    }
+
+    fn check_free(&self) -> Result<(), SinkError> {
+        let reserve_bytes = self.store.config.min_free_bytes;
+        for path in [&self.store.config.journal, &self.store.config.dataset] {
+            let free_bytes = disk::free_bytes(path)?;
+            if free_bytes < reserve_bytes {
+                return Err(SinkError::DiskFull { path: path.clone(), free_bytes, reserve_bytes });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the current segment and seals it, all its rows inside.
+    fn close(&mut self, reason: SealReason) {
+        self.insist(Self::flush);
+        self.insist(Self::end_journal);
+        self.segment_since = None;
+        self.last_us = [None; 4];
+        self.insist(|this| this.seal_pending(reason));
+    }
+
+    fn end_journal(&mut self) -> Result<(), SinkError> {
+        if let Some(journal) = &mut self.journal {
+            journal.close()?;
+            let path = journal.path().to_path_buf();
+            self.store.pending.push_back(Pending { path, fresh_run: None });
+            self.journal = None;
+        }
+        Ok(())
+    }
+
+    fn seal_pending(&mut self, reason: SealReason) -> Result<(), SinkError> {
+        if self.store.pending.is_empty() {
+            return Ok(());
+        }
+        while let Some(next) = self.store.pending.front().cloned() {
+            match self.store.seal_pending(&next) {
+                Ok(Some(files)) => {
+                    for file in &files {
+                        self.shared.sealed_files.fetch_add(1, Ordering::Relaxed);
+                        self.shared.sealed_rows.fetch_add(file.rows, Ordering::Relaxed);
+                        self.shared.sealed_bytes.fetch_add(file.bytes, Ordering::Relaxed);
+                    }
+                    let reason =
+                        if next.fresh_run.is_some() { SealReason::Leftover } else { reason };
+                    (self.report)(Report::Sealed { files, reason });
+                }
+                Ok(None) => (self.report)(Report::Damaged { path: next.path }),
+                // Time does not heal these; the next start looks at them again.
+                Err(
+                    error @ (SinkError::Journal { .. }
+                    | SinkError::NewerSchema { .. }
+                    | SinkError::Arrow { .. }
+                    | SinkError::Late { .. }),
+                ) => {
+                    (self.report)(Report::Abandoned { path: next.path, message: chain(&error) });
+                }
+                Err(error) => return Err(error),
+            }
+            self.store.pending.pop_front();
+        }
+        self.retain();
+        Ok(())
+    }
+
+    fn retain(&mut self) {
+        let retention: Retention = self.store.config.retention;
+        match self.store.dataset.retain(&retention) {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => (self.report)(Report::Retained { removed }),
+            Err(error) => (self.report)(Report::RetentionFailed { message: chain(&error) }),
+        }
+    }
+
+    fn save(&mut self) -> Result<(), SinkError> {
+        if let Some((path, bytes)) = &self.unsaved {
+            disk::replace(path, bytes)?;
+            self.unsaved = None;
+        }
+        Ok(())
+    }
+
+    fn waiting_rows(&self) -> u64 {
+        let batched: u64 = self.waiting.iter().map(|batch| batch.batch.num_rows() as u64).sum();
+        let rows: usize = Table::ALL.into_iter().map(|table| self.encoder.rows(table)).sum();
+        batched + rows as u64
+    }
+}
