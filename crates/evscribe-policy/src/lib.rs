@@ -12,6 +12,6 @@ mod redact;
 mod seat;
 
 pub use check::PolicyError;
-pub use policy::{DEFAULT_PATH, Policy, Retention, Segment, Standing};
+pub use policy::{DEFAULT_PATH, Policy, Retention, Segment, Standing, hex_sha256};
 pub use redact::Redactor;
 pub use seat::{ActiveSession, SEATS_DIR, active_session};

@@ -70,6 +70,9 @@ pub struct Policy {
     pub retention: Retention,
     /// When segments close.
     pub segment: Segment,
+    /// SHA-256 of the notice: of its text where a file has it, else of its
+    /// version; lower-case hex.
+    pub notice_sha256: String,
     /// SHA-256 of the file's bytes, lower-case hex.
     pub sha256: String,
     acknowledged: Vec<Acknowledged>,
@@ -149,7 +152,8 @@ impl Policy {
         Self::parse(path, &text)
     }
 
-    /// Checks the text of a policy; `path` is for the messages.
+    /// Checks the text of a policy; `path` is for the messages. Reads the notice
+    /// that it names.
     ///
     /// # Errors
     /// [`PolicyError::Invalid`], as [`Policy::load`].
@@ -157,11 +161,19 @@ impl Policy {
         let check = Checker::new(path, text);
         let toml: PolicyToml = check.parse()?;
         check.not_blank(&toml.notice.version)?;
-        if let Some(file) = &toml.notice.text_file
-            && !file.get_ref().is_absolute()
-        {
-            return Err(check.error(file.span(), "must be an absolute path"));
-        }
+        let notice_sha256 = match &toml.notice.text_file {
+            None => hex_sha256(toml.notice.version.get_ref().as_bytes()),
+            Some(file) if !file.get_ref().is_absolute() => {
+                return Err(check.error(file.span(), "must be an absolute path"));
+            }
+            Some(file) => match std::fs::read(file.get_ref()) {
+                Ok(text) => hex_sha256(&text),
+                Err(error) => {
+                    let why = format!("the notice cannot be read: {error}");
+                    return Err(check.error(file.span(), &why));
+                }
+            },
+        };
         let keys: KeyLevel = check.level(toml.level.keys.as_ref())?;
         let pointer: PointerLevel = check.level(toml.level.pointer.as_ref())?;
         let ceiling = Level { keys, pointer };
@@ -216,6 +228,7 @@ impl Policy {
                 bytes: keep_mib << 20,
             },
             segment: Segment { age: Duration::from_secs(minutes * 60), bytes: segment_mib << 20 },
+            notice_sha256,
             sha256: hex_sha256(text.as_bytes()),
             acknowledged,
         })
@@ -248,6 +261,7 @@ impl Policy {
 }
 
 /// SHA-256, lower-case hex.
-fn hex_sha256(bytes: &[u8]) -> String {
+#[must_use]
+pub fn hex_sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

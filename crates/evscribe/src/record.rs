@@ -1,6 +1,6 @@
 //! `evscribe record`: a person records themselves in the foreground.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -28,7 +28,8 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
         bail!("at --level off --pointer off there is nothing to record");
     }
     evscribed::log_to_stderr();
-    let person = person::oneself(level)?;
+    let notice = notice(args);
+    let person = person::oneself(level, &notice)?;
     let name = person.name.clone();
     let gate = Gate::oneself(person, Path::new(SEATS_DIR));
     if let Verdict::Closed { why } = gate.verdict() {
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
         segment_age: SEGMENT_AGE,
         segment_bytes: SEGMENT_BYTES,
     };
-    notice(&name, args)?;
+    eprintln!("evscribe records the input of {name}, from now until Ctrl-C.\n{notice}");
     if let Some(seconds) = args.seconds {
         stop_after(Duration::from_secs(seconds));
     }
@@ -63,18 +64,15 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
     data::stats(&args.out, as_json)
 }
 
-/// What is recorded, from whom, how much of it is kept, where it goes.
-fn notice(name: &str, args: &RecordArgs) -> std::io::Result<()> {
-    let mut err = std::io::stderr().lock();
+/// What is recorded, how much of it is kept, where it goes.
+fn notice(args: &RecordArgs) -> String {
     let level = args.level.level.to_string();
     let pointer = match args.level.pointer {
         PointerLevel::Full => "all of it is kept",
         PointerLevel::Off => "nothing is kept",
     };
-    writeln!(
-        err,
-        "evscribe records the input of {name}, from now until Ctrl-C.\n\
-         \x20 keys      {} (--level {level})\n\
+    format!(
+        "\x20 keys      {} (--level {level})\n\
          \x20 pointer   {pointer}\n\
          \x20 devices   those in {} (`evscribe devices` says which and why)\n\
          \x20 goes to   {}, on this machine only; nothing is sent anywhere\n\

@@ -27,12 +27,14 @@ pub struct Person {
     pub session: String,
     /// What is kept.
     pub level: Level,
-    /// SHA-256 of what they acknowledged; empty in the foreground.
+    /// Version of the notice they acknowledged; `None` in the foreground.
+    pub notice: Option<String>,
+    /// SHA-256 of the notice they saw, in hex.
+    pub notice_sha256: String,
+    /// SHA-256 of their acknowledgement of it, in hex.
     pub acknowledgement_sha256: String,
-    /// SHA-256 of the policy; empty in the foreground.
+    /// SHA-256 of the policy in force, in hex.
     pub policy_sha256: String,
-    /// Version of the notice they acknowledged.
-    pub notice: String,
 }
 
 /// What the gate says.
@@ -155,7 +157,8 @@ fn by_policy(policy: &Policy, seat: &Path) -> Verdict {
             level,
             acknowledgement_sha256: sha256,
             policy_sha256: policy.sha256.clone(),
-            notice: policy.notice_version.clone(),
+            notice: Some(policy.notice_version.clone()),
+            notice_sha256: policy.notice_sha256.clone(),
         }),
     }
 }

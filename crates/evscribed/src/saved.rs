@@ -88,7 +88,7 @@ impl Saved {
         Registry::new(self.devices.iter().map(known).collect(), self.next_device)
     }
 
-    /// The file's bytes for the numbers as they stand.
+    /// The file's bytes for these numbers.
     pub(crate) fn bytes(boot: &str, counters: Counters, registry: &Registry) -> Vec<u8> {
         let (known, next_device) = registry.known();
         let saved = Self {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use evscribe_model::{BootUs, Mark, MarkKind, Row};
+use evscribe_normalizer::Counters;
 use evscribe_policy::Policy;
 use evscribe_reader::Watch;
 use evscribe_sink::{Command, Config, Keys, Provenance, Recovery, Report, Retention, Writer};
@@ -43,6 +44,11 @@ const ASK_GRABBED_AFTER: Duration = Duration::from_secs(1);
 
 /// Retention is looked at this often even where nothing is sealed.
 const RETAIN_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Numbers that are reserved at a time: strokes and contacts for hours of fast
+/// typing, runs for a thousand replugs.
+const RESERVED: i32 = 1 << 18;
+const RESERVED_RUNS: i32 = 1 << 10;
 
 /// Where things are and how they are kept.
 #[derive(Debug)]
@@ -81,6 +87,8 @@ pub struct Service<'a> {
     devices: Devices,
     status: Status,
     open: Option<Person>,
+    /// Up to here numbers may be given before they must be kept anew.
+    reserved: Counters,
     dirty_since: Option<Instant>,
     segment_since: Option<Instant>,
     ask_grabbed_at: Option<Instant>,
@@ -171,6 +179,7 @@ impl<'a> Service<'a> {
             devices,
             status,
             open: None,
+            reserved: saved.counters(),
             dirty_since: None,
             segment_since: None,
             ask_grabbed_at: None,
@@ -189,7 +198,6 @@ impl<'a> Service<'a> {
     pub fn run(mut self) -> anyhow::Result<Status> {
         let mut events = Events::with_capacity(READY_MAX);
         self.decide("service_start");
-        self.save_numbers();
         loop {
             self.show();
             let waited = evscribe_reader::now()?;
@@ -285,6 +293,13 @@ impl<'a> Service<'a> {
             self.segment_since = Some(Instant::now());
         }
         self.devices.send(waited);
+        let (next, _) = self.devices.kept();
+        let spent = next.run >= self.reserved.run
+            || next.stroke >= self.reserved.stroke
+            || next.contact >= self.reserved.contact;
+        if spent {
+            self.save_numbers();
+        }
     }
 
     fn seal(&mut self) {
@@ -309,13 +324,13 @@ impl<'a> Service<'a> {
         match verdict {
             Verdict::Open(person) => {
                 self.status.state = State::Collecting;
-                self.status.reason = match person.notice.as_str() {
-                    "" => format!("{} records themselves", person.name),
-                    notice => format!("{} acknowledged notice {notice}", person.name),
+                self.status.reason = match &person.notice {
+                    None => format!("{} records themselves", person.name),
+                    Some(notice) => format!("{} acknowledged notice {notice}", person.name),
                 };
                 self.status.keys = person.level.keys.to_string();
                 self.status.pointer = person.level.pointer.to_string();
-                self.status.notice = Some(person.notice).filter(|notice| !notice.is_empty());
+                self.status.notice = person.notice;
                 self.status.person = Some(person.name);
             }
             Verdict::Closed { why } => {
@@ -336,6 +351,7 @@ impl<'a> Service<'a> {
         self.devices.set_level(person.level);
         self.open = Some(person);
         self.mark(MarkKind::Start, reason, None);
+        self.save_numbers();
         self.links_changed();
     }
 
@@ -365,7 +381,6 @@ impl<'a> Service<'a> {
         };
         let Settings { keys, host, .. } = &self.settings;
         let session = format!("{}\0{}", host.boot, person.session);
-        let some = |hash: &String| Some(hash.clone()).filter(|hash| !hash.is_empty());
         let provenance = Provenance {
             host: host.name.clone(),
             boot: host.boot.clone(),
@@ -374,9 +389,9 @@ impl<'a> Service<'a> {
             anchor,
             clock: evscribe_sink::Clock::Boottime,
             level: person.level,
-            notice_sha256: None,
-            acknowledgement_sha256: some(&person.acknowledgement_sha256),
-            policy_sha256: some(&person.policy_sha256),
+            notice_sha256: Some(person.notice_sha256.clone()),
+            acknowledgement_sha256: Some(person.acknowledgement_sha256.clone()),
+            policy_sha256: Some(person.policy_sha256.clone()),
             ledger_head: None,
         };
         self.devices.command(Command::Begin(Box::new(provenance)));
@@ -452,8 +467,16 @@ impl<'a> Service<'a> {
         self.devices.command(Command::Retain(self.settings.retention));
     }
 
+    /// Keeps the numbers for the next run: while devices are read, a block is
+    /// reserved, so that a crash does not make them be given twice.
     fn save_numbers(&mut self) {
-        let (counters, registry) = self.devices.kept();
+        let (mut counters, registry) = self.devices.kept();
+        if self.open.is_some() {
+            counters.run = counters.run.saturating_add(RESERVED_RUNS);
+            counters.stroke = counters.stroke.saturating_add(RESERVED);
+            counters.contact = counters.contact.saturating_add(RESERVED);
+        }
+        self.reserved = counters;
         let bytes = Saved::bytes(&self.settings.host.boot, counters, registry);
         let path = self.settings.state.join(saved::FILE);
         self.devices.command(Command::SaveState { path, bytes });
