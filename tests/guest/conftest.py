@@ -1,0 +1,25 @@
+"""Gives each scenario file its guest, booted once."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import harness  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def guest(request):
+    """The guest that ran this file's INSIDE."""
+    name = request.module.__name__.rpartition(".")[2].removeprefix("scenario_")
+    # The boot shows its progress, whatever pytest captures.
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print(flush=True)
+        try:
+            return harness.run(name, request.module.INSIDE)
+        except harness.GuestFailed as failure:
+            why = str(failure)
+    pytest.fail(why, pytrace=False)

@@ -1,0 +1,128 @@
+"""Runs a scenario in the guest and shows what came out of it.
+
+A scenario is one file, tests/guest/scenario_NAME.py: INSIDE holds the steps (a
+string, or a list of strings with a reboot between) and its functions `it_…(guest)`
+assert on the result. `Guest` is what they get.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+HERE = Path(__file__).resolve().parent
+REPO = HERE.parent.parent
+RUNS = REPO / "target" / "guest" / "runs"
+
+PREAMBLE = "source /repo/tests/guest/inside.sh\n"
+
+
+class GuestFailed(Exception):
+    """The steps did not come to their end; the message says where to look."""
+
+
+def run(name: str, inside: "str | list[str]", limit_s: int = 900) -> "Guest":
+    """Boots the guest for these steps; raises GuestFailed otherwise."""
+    folder = RUNS / name
+    # For whoever works on assertions: what the last run brought out, not a new one.
+    if os.environ.get("EVSCRIBE_GUEST_REUSE") and (folder / "out" / "result").exists():
+        return Guest(folder / "out" / "result")
+    shutil.rmtree(folder, ignore_errors=True)
+    steps = folder / "out" / "steps"
+    steps.mkdir(parents=True)
+    for n, step in enumerate([inside] if isinstance(inside, str) else inside, start=1):
+        (steps / f"{n}.sh").write_text(PREAMBLE + step)
+    # A generator from elsewhere, for whoever works on it.
+    if own_hands := os.environ.get("EVSCRIBE_HANDS"):
+        shutil.copy(own_hands, folder / "out" / "hands")
+    done = subprocess.run([HERE / "boot", folder, str(limit_s)], check=False)
+    if done.returncode != 0:
+        raise GuestFailed(f"scenario {name} failed inside; see {folder / 'console.log'}")
+    return Guest(folder / "out" / "result")
+
+
+@dataclass
+class Guest:
+    """What a scenario brought out."""
+
+    result: Path
+
+    def text(self, name: str) -> str:
+        return (self.result / name).read_text()
+
+    def json(self, name: str):
+        return json.loads(self.text(name))
+
+    def sent(self, name: str) -> list[dict]:
+        """The generator's record: {t_us, device, events} a report."""
+        return [json.loads(line) for line in self.text(f"sent/{name}.jsonl").splitlines()]
+
+    def printed(self, name: str):
+        return self.json(f"printed/{name}")
+
+    def unit(self, when: str = "unit") -> dict[str, str]:
+        """`systemctl show evscribed`; "unit-before" is as it ran."""
+        return dict(line.split("=", 1) for line in self.text(when).splitlines() if "=" in line)
+
+    @cached_property
+    def dataset(self) -> "Dataset":
+        return Dataset(self.result / "dataset")
+
+
+class Dataset:
+    """The sealed files of a dataset, read with pyarrow."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._tables: dict[str, list[dict]] = {}
+
+    def files(self, table: str) -> list[Path]:
+        return sorted((self.folder / table).glob("date=*/host=*/*.parquet"))
+
+    def rows(self, table: str) -> list[dict]:
+        """All rows in the order of the files' names, each with `boot_us`: its
+        time on the boot clock, by the anchor of its file."""
+        if table not in self._tables:
+            self._tables[table] = [row for file in self.files(table) for row in _rows(file)]
+        return self._tables[table]
+
+    def device_numbers(self, name: str) -> set[int]:
+        """The numbers of the devices of that name (level full only)."""
+        return {row["device"] for row in self.rows("devices") if row["name"] == name}
+
+    def of_device(self, table: str, name: str) -> list[dict]:
+        numbers = self.device_numbers(name)
+        assert numbers, f"no device {name!r} in the dataset: {[r['name'] for r in self.rows('devices')]}"
+        return [row for row in self.rows(table) if row["device"] in numbers]
+
+    def marks(self, mark: str) -> list[dict]:
+        return [row for row in self.rows("marks") if row["mark"] == mark]
+
+
+def metadata(file: Path) -> dict[str, str]:
+    """A file's key-value metadata."""
+    stored = pq.read_metadata(file).metadata or {}
+    return {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
+
+
+def _rows(file: Path) -> list[dict]:
+    table = pq.ParquetFile(file).read()
+    about = metadata(file)
+    anchor = int(about["evscribe.anchor_wall_us"]) - int(about["evscribe.anchor_boot_us"])
+    for name in ("time", "until"):
+        if name in table.column_names:
+            wall = table.column(name).cast(pa.int64())
+            table = table.append_column(f"{name}_us", wall)
+    rows = table.to_pylist()
+    for row in rows:
+        row["boot_us"] = row["time_us"] - anchor
+        row["boot"] = about.get("evscribe.boot", row.get("boot"))
+        if row.get("until_us") is not None:
+            row["until_boot_us"] = row["until_us"] - anchor
+    return rows

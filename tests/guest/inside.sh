@@ -1,0 +1,204 @@
+# Sourced by every step: the words that scenarios are written in.
+#
+# Time inside is virtual and jumps while the guest waits for the host: nothing may
+# be written to /out (a share of the host) while a device plays. Use $scratch and
+# bring it out afterwards.
+
+repo=/repo
+scratch=/dev/shm/scratch
+mkdir -p "$scratch" /out/result
+hands=$repo/target/release/hands
+[ ! -x /out/hands ] || hands=/out/hands
+export PATH=$PATH:/usr/sbin:/sbin
+modprobe uinput
+
+trap 'echo "guest: FAILED in line $LINENO of step $STEP: $BASH_COMMAND" >&2' ERR
+
+say() { echo "guest: $*"; }
+
+# until_true SECONDS COMMAND…: waits for it, and names it when it never holds.
+until_true() {
+    local limit=$1 waited=0
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if [ "$waited" -ge $((limit * 2)) ]; then
+            say "never within $limit s: $*"
+            return 1
+        fi
+        # The sleep is free; what is run in between is not.
+        sleep 0.5
+        waited=$((waited + 1))
+    done
+}
+
+# What boots and logins leave to do in the background keeps the one processor
+# busy for milliseconds at a time, and 8 kHz leaves a reader only five. Waiting
+# costs the host nothing.
+calm() {
+    systemctl is-system-running --wait >/dev/null || true
+    sleep 10
+}
+calm
+
+# --- people ------------------------------------------------------------------
+
+active_uid_is() { grep -qx "ACTIVE_UID=$1" /run/systemd/seats/seat0; }
+
+# login_as ann|bob: makes that person's session the active one of seat0. ann has
+# tty1 from boot, bob gets tty2.
+login_as() {
+    local tty=1
+    [ "$1" = ann ] || tty=2
+    local drop_in=/run/systemd/system/getty@tty$tty.service.d
+    if ! systemctl is-active --quiet "getty@tty$tty" || [ "$tty" = 2 -a ! -e "$drop_in" ]; then
+        mkdir -p "$drop_in"
+        printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin %s --noclear %%I linux\n' "$1" \
+            >"$drop_in/autologin.conf"
+        systemctl daemon-reload
+        systemctl restart "getty@tty$tty"
+    fi
+    chvt "$tty"
+    until_true 20 active_uid_is "$(id -u "$1")"
+    calm
+    say "$1 is active on seat0"
+}
+
+# --- evscribe ----------------------------------------------------------------
+
+# As an administrator installs it from the repository, built on the host.
+install_evscribe() {
+    if ! make -C "$repo" install PREFIX=/usr >"$scratch/install.log" 2>&1; then
+        cat "$scratch/install.log"
+        say "make install failed"
+        return 1
+    fi
+    say "evscribe is installed"
+}
+
+# policy USER LEVEL: USER acknowledged the notice and chose LEVEL.
+policy() {
+    local file
+    file=$(mktemp)
+    cat >"$file" <<TOML
+[notice]
+version = "guest-1"
+[level]
+keys = "$2"
+$([ "$2" != full ] || echo 'keys_full_reason = "rows are compared with what was sent"')
+pointer = "full"
+keys_full_reason = "scenarios compare key by key"
+[[acknowledged]]
+user = "$1"
+notice = "guest-1"
+keys = "$2"
+[retention]
+days = 30
+max_mib = 2048
+TOML
+    install -D -m 0644 "$file" /etc/evscribe/policy.toml
+    rm -f "$file"
+}
+
+main_pid() { systemctl show -P MainPID evscribed; }
+# The guest has a keyboard and a mouse of its own: a service that collects holds
+# their nodes open.
+collects() {
+    systemctl is-active --quiet evscribed &&
+        ls -l "/proc/$(main_pid)/fd" | grep -q ' /dev/input/event'
+}
+collects_not() { systemctl is-active --quiet evscribed && ! collects; }
+
+start_service() {
+    systemctl enable --now evscribed
+    if ! until_true 30 collects; then
+        systemctl status --no-pager -l evscribed || true
+        return 1
+    fi
+    calm
+    say "evscribed collects: $(systemctl show -P StatusText evscribed)"
+}
+
+stop_service() {
+    systemctl stop evscribed
+    say "evscribed is stopped"
+}
+
+# play NAME ARGUMENTS…: hands plays once evscribed has the devices open; what was
+# sent becomes sent/NAME.jsonl, what it printed printed/NAME.
+play() {
+    local name=$1
+    shift
+    mkdir -p "$scratch/sent" "$scratch/printed"
+    "$hands" --wait-for evscribed --record "$scratch/sent/$name.jsonl" "$@" >"$scratch/printed/$name"
+}
+
+# bring_out [NAME]: everything that the assertions outside want to see, into
+# result/ (or result/NAME/). Stops the service, which seals what is open.
+bring_out() {
+    local to=/out/result${1:+/$1}
+    mkdir -p "$to"
+    systemctl show evscribed >"$to/unit-before"
+    evscribe status --json >"$to/status.json" 2>"$to/status.stderr" || say "evscribe status ended with $?"
+    cp /run/evscribe/evscribe.prom "$to/" 2>/dev/null || true
+    stop_service
+    systemctl show evscribed >"$to/unit"
+    journalctl -u evscribed -o json --no-pager >"$to/journal.jsonl"
+    cp -r --no-preserve=all /var/lib/evscribe/dataset "$to/"
+    find /var/lib/evscribe ! -type d -printf '%M %u %s %P\n' >"$to/state-files"
+    keep
+    say "brought out: $(find "$to/dataset" -name '*.parquet' | wc -l) sealed files"
+}
+
+# What was played so far, without touching the service.
+keep() {
+    mkdir -p /out/result
+    cp -r --no-preserve=all "$scratch/." /out/result/
+}
+
+# --- the peers ---------------------------------------------------------------
+
+# node_of NAME: the event node of the virtual device of that name.
+node_of() {
+    local device
+    for device in /sys/class/input/event*; do
+        if [ "$(cat "$device/device/name")" = "evscribe hands $1" ]; then
+            echo "/dev/input/${device##*/}"
+            return 0
+        fi
+    done
+    return 1
+}
+exists() { node_of "$1" >/dev/null; }
+
+# record_beside TOOL DEVICE NAME ARGUMENTS…: hands plays (see play) while TOOL
+# records DEVICE into recorded/NAME. TOOL: evemu, libinput, libinput-keycodes.
+record_beside() {
+    local tool=$1 device=$2 name=$3 out player recorder node
+    shift 3
+    mkdir -p "$scratch/sent" "$scratch/printed" "$scratch/recorded"
+    out=$scratch/recorded/$name
+    "$hands" --settle-ms 3000 --linger-ms 1000 ${wait_for:+--wait-for "$wait_for"} \
+        --record "$scratch/sent/$name.jsonl" "$@" >"$scratch/printed/$name" &
+    player=$!
+    until_true 2 exists "$device"
+    node=$(node_of "$device")
+    # Both stop at SIGINT alone, which a shell's background jobs ignore: setsid
+    # does not change that, python restores it.
+    case $tool in
+        evemu) recorder=(evemu-record "$node" "$out") ;;
+        libinput) recorder=(libinput record -o "$out" "$node") ;;
+        libinput-keycodes) recorder=(libinput record --show-keycodes -o "$out" "$node") ;;
+    esac
+    restore_sigint "${recorder[@]}" >/dev/null 2>"$out.stderr" &
+    recorder=$!
+    wait "$player"
+    # Gone with its device, or told to end.
+    kill -INT "$recorder" 2>/dev/null || true
+    wait "$recorder" || true
+}
+
+restore_sigint() {
+    exec python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])' "$@"
+}
