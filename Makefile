@@ -56,10 +56,14 @@ install:
 	install -D -m 0644 -t $(docdir) docs/ARCHITECTURE.md docs/FORMAT.md docs/PRIVACY.md
 	install -D -m 0644 -t $(docdir) systemd/policy.example.toml
 	target/release/evscribe manual $(sharedir)
-	$(if $(DESTDIR),@echo "staged in $(DESTDIR): on the machine itself run systemd-sysusers, systemd-tmpfiles --create, make $(key) (32 random bytes, mode 0400)",@$(MAKE) --no-print-directory activate)
+	@$(MAKE) --no-print-directory $(if $(DESTDIR),staged,activate)
 
 # What an installation on the running system needs beyond files.
-.PHONY: activate
+.PHONY: activate staged
+staged:
+	@echo "staged in $(DESTDIR). On the machine itself: systemd-sysusers; systemd-tmpfiles --create;"
+	@echo "and make $(key), 32 random bytes, mode 0400"
+
 activate:
 	systemd-sysusers evscribe.conf
 	systemd-tmpfiles --create evscribe.conf

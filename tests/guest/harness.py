@@ -44,7 +44,19 @@ def run(name: str, inside: "str | list[str]", limit_s: int = 900) -> "Guest":
     done = subprocess.run([HERE / "boot", folder, str(limit_s)], check=False)
     if done.returncode != 0:
         raise GuestFailed(f"scenario {name} failed inside; see {folder / 'console.log'}")
-    return Guest(folder / "out" / "result")
+    guest = Guest(folder / "out" / "result")
+    verify(guest.result / "dataset")
+    return guest
+
+
+def verify(dataset: Path) -> None:
+    """Every dataset that comes out of the guest must hold."""
+    if not dataset.exists():
+        return
+    tool = REPO / "target" / "release" / "evscribe"
+    done = subprocess.run([tool, "data", "verify", dataset], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise GuestFailed(f"evscribe data verify {dataset}:\n{done.stdout}{done.stderr}")
 
 
 @dataclass
@@ -60,8 +72,12 @@ class Guest:
         return json.loads(self.text(name))
 
     def sent(self, name: str) -> list[dict]:
-        """The generator's record: {t_us, device, events} a report."""
-        return [json.loads(line) for line in self.text(f"sent/{name}.jsonl").splitlines()]
+        """The generator's record of a play: {t_us, device, events} a report."""
+        return self.sent_at(f"sent/{name}.jsonl")
+
+    def sent_at(self, path: str) -> list[dict]:
+        """The generator's record in a file of that name."""
+        return [json.loads(line) for line in self.text(path).splitlines()]
 
     def printed(self, name: str):
         return self.json(f"printed/{name}")

@@ -86,7 +86,6 @@ version = "guest-1"
 keys = "$2"
 $([ "$2" != full ] || echo 'keys_full_reason = "rows are compared with what was sent"')
 pointer = "full"
-keys_full_reason = "scenarios compare key by key"
 [[acknowledged]]
 user = "$1"
 notice = "guest-1"

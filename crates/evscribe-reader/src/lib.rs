@@ -7,6 +7,7 @@
 
 mod assembler;
 mod describe;
+mod grab;
 mod hotplug;
 mod identity;
 mod live;

@@ -6,12 +6,14 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use evscribe_model::codes::EV_KEY;
 use evscribe_model::{BootUs, Device, DeviceId, DeviceState, Frame, Input, RawEvent};
 use nix::libc::{CLOCK_BOOTTIME, O_CLOEXEC, O_NONBLOCK};
 use nix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
 use crate::describe::{describe, mask_keys, state};
+use crate::grab::GrabWatch;
 use crate::properties::Properties;
 use crate::sys::{self, Text};
 use crate::{Assembler, Identity, Piece};
@@ -69,7 +71,9 @@ pub struct LiveDevice {
     path: PathBuf,
     device: Device,
     assembler: Assembler,
-    grabbed: bool,
+    /// Frames and drops that were handed on.
+    told: u64,
+    grab: GrabWatch,
 }
 
 /// What opening a device gave.
@@ -115,8 +119,10 @@ impl LiveDevice {
             Identity::new(&device, &sys::text(fd, Text::Uniq), &sys::text(fd, Text::Phys));
         let at = now().map_err(failed)?;
         let state = state(&file, &device).map_err(|errno| failed(errno.into()))?;
-        let grabbed = sys::grabbed_by_another(fd);
-        let live = Self { file, path: path.into(), device, assembler: Assembler::new(at), grabbed };
+        // Without keys their state says nothing: it changes and nothing is told.
+        let grab = if keys { GrabWatch::open(path, &state) } else { GrabWatch::default() };
+        let live =
+            Self { file, path: path.into(), device, assembler: Assembler::new(at), told: 0, grab };
         Ok(Opened { live, state, identity, at })
     }
 
@@ -143,16 +149,17 @@ impl LiveDevice {
         self.file.as_raw_fd()
     }
 
-    /// Whether a remapper held it by grab when last asked: then its events
-    /// reach nobody else, and the remapper's own virtual device speaks for it.
+    /// Whether another holds it by grab, as far as was seen: then its events
+    /// reach nobody else, and a remapper's own virtual device speaks for it.
     #[must_use]
     pub fn grabbed(&self) -> bool {
-        self.grabbed
+        self.grab.grabbed()
     }
 
-    /// Asks again whether another holds it: remappers come and go.
-    pub fn ask_grabbed(&mut self) {
-        self.grabbed = sys::grabbed_by_another(self.file.as_fd());
+    /// Looks whether its keys change without this process being told. Call it
+    /// now and then while people work; it disturbs nobody.
+    pub fn look_for_grab(&mut self) {
+        self.grab.look(self.told);
     }
 
     /// Hands on everything that the kernel holds for this device now, oldest
@@ -176,6 +183,7 @@ impl LiveDevice {
             let device = self.device.id;
             let mut rest = buffer.events.as_slice();
             let mut dropped = None;
+            self.told += 1;
             while let Some(piece) = self.assembler.next(&mut rest) {
                 match piece {
                     Piece::Frame { at, events } => each(Input::Frame(Frame { device, at, events })),
@@ -217,6 +225,21 @@ impl LiveDevice {
             None => {}
         }
         Ok(())
+    }
+
+    /// Hands on what waits before the device is closed.
+    ///
+    /// When a device goes, the kernel itself releases what is down, and ends
+    /// that with a split and nothing more: nobody let go of these keys, so it is
+    /// not handed on.
+    pub fn finish(&mut self, mut each: impl FnMut(Input<'_>)) {
+        let device = self.device.id;
+        let is_release = |event: &RawEvent| event.kind == EV_KEY && event.value == 0;
+        if let Some(Piece::Frame { at, events }) = self.assembler.settle()
+            && !events.iter().all(is_release)
+        {
+            each(Input::Frame(Frame { device, at, events }));
+        }
     }
 
     /// Empties the queue and asks what is held now. The state read includes

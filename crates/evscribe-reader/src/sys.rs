@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use evscribe_model::Bits;
 use evscribe_model::codes::{ABS_CNT, EV_ABS, EV_KEY, EV_MSC, EV_REL, EV_SW};
 use nix::libc::{c_int, clockid_t, input_absinfo, input_id};
-use nix::{Result, ioctl_read, ioctl_read_buf, ioctl_write_int, ioctl_write_ptr};
+use nix::{Result, ioctl_read, ioctl_read_buf, ioctl_write_ptr};
 
 const GROUP: u8 = b'E';
 
@@ -26,7 +26,6 @@ ioctl_read_buf!(eviocgbit_rel, GROUP, 0x20 + EV_REL, u8);
 ioctl_read_buf!(eviocgbit_abs, GROUP, 0x20 + EV_ABS, u8);
 ioctl_read_buf!(eviocgbit_msc, GROUP, 0x20 + EV_MSC, u8);
 ioctl_read_buf!(eviocgbit_sw, GROUP, 0x20 + EV_SW, u8);
-ioctl_write_int!(eviocgrab, GROUP, 0x90);
 ioctl_write_ptr!(eviocsmask, GROUP, 0x93, InputMask);
 ioctl_write_ptr!(eviocsclockid, GROUP, 0xa0, c_int);
 
@@ -164,22 +163,4 @@ pub(crate) fn set_mask<const W: usize>(
     // SAFETY: the kernel reads `codes_size` bytes at `codes_ptr`, which is
     // `bytes`, a multiple of 8 long; both outlive the call.
     unsafe { eviocsmask(fd.as_raw_fd(), &raw const mask) }.map(drop)
-}
-
-/// Whether another client holds the device by grab, so that nobody else gets
-/// its events. Found by taking the grab and giving it back at once: the kernel
-/// has no question for it. For that microsecond the desktop hears nothing.
-pub(crate) fn grabbed_by_another(fd: BorrowedFd<'_>) -> bool {
-    let raw = fd.as_raw_fd();
-    // SAFETY: `EVIOCGRAB` takes a plain integer and touches no memory of ours.
-    unsafe {
-        match eviocgrab(raw, 1) {
-            Err(nix::Error::EBUSY) => true,
-            Ok(_) => {
-                let _ = eviocgrab(raw, 0);
-                false
-            }
-            Err(_) => false,
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod clock;
 mod devices;
 mod gate;
 mod host;
+mod pipeline;
 mod report;
 mod saved;
 mod service;
@@ -16,7 +17,6 @@ mod stderr;
 mod systemd;
 
 pub use args::DaemonArgs;
-pub use devices::Counts;
 pub use gate::{Gate, Person, Verdict};
 pub use host::Host;
 pub use report::say_recovery;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::devices::Counts;
+use crate::pipeline::Counts;
 
 /// File in the runtime directory that `evscribe status` reads.
 pub const STATUS_FILE: &str = "status.json";
@@ -82,18 +82,10 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether nothing but counts differs: that may be shown a little later.
-    pub(crate) fn differs_in_counts_only(&self, before: &Self) -> bool {
-        let mut counted = before.clone();
-        counted.events = self.events;
-        counted.touch = self.touch;
-        counted == *self
-    }
-
-    pub(crate) fn count(&mut self, counts: Counts) {
+    pub(crate) fn count(&mut self, counts: Counts, kernel_drops: u64) {
         self.events = counts.events;
         self.touch = counts.touch;
-        self.kernel_drops = counts.kernel_drops;
+        self.kernel_drops = kernel_drops;
         self.rows_lost = counts.rows_lost;
     }
 

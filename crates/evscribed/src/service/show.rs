@@ -1,0 +1,109 @@
+//! What the service shows, and until when it waits.
+
+use std::time::{Duration, Instant};
+
+use evscribe_sink::Report;
+
+use super::{SEND_AFTER, Service, unix_now};
+use crate::gate::Verdict;
+use crate::status::{OpenDevice, State};
+
+impl Service<'_> {
+    /// Tells by the gate's verdict what is done and why.
+    pub(super) fn tell(&mut self, verdict: Verdict) {
+        self.has_news = true;
+        let before = self.status.state;
+        match verdict {
+            Verdict::Open(person) => {
+                self.status.state = State::Collecting;
+                self.status.reason = match &person.notice {
+                    None => format!("{} records themselves", person.name),
+                    Some(notice) => format!("{} acknowledged notice {notice}", person.name),
+                };
+                self.status.keys = person.level.keys.to_string();
+                self.status.pointer = person.level.pointer.to_string();
+                self.status.notice = person.notice;
+                self.status.person = Some(person.name);
+            }
+            Verdict::Closed { why } => {
+                self.status.state = State::Waiting;
+                self.status.reason = why;
+                self.status.keys = "off".into();
+                self.status.pointer = "off".into();
+                self.status.notice = None;
+                self.status.person = None;
+            }
+        }
+        if before != self.status.state {
+            self.status.since_unix_s = unix_now();
+        }
+    }
+
+    pub(super) fn read_reports(&mut self) {
+        self.has_news = true;
+        for report in self.reports.try_iter() {
+            crate::report::say(&report);
+            match report {
+                Report::Stalled { message, .. } if self.open.is_some() => {
+                    self.status.state = State::Stalled;
+                    self.status.reason = message;
+                }
+                Report::Resumed { .. } if self.open.is_some() => {
+                    self.status.state = State::Collecting;
+                    self.status.reason = "the disk takes rows again".into();
+                }
+                Report::Sealed { files, .. } => {
+                    self.status.sealed_files += files.len() as u64;
+                    self.status.sealed_unix_s = Some(unix_now());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes over what was counted.
+    pub(super) fn count(&mut self) {
+        let counts = self.devices.pipeline().counts();
+        self.status.count(counts, self.devices.kernel_drops());
+    }
+
+    /// Shows the status if it changed: news at once, counts a little later.
+    pub(super) fn show(&mut self) {
+        let now = Instant::now();
+        let is_late = self.shown_at + self.face.lag() <= now;
+        if !(self.has_news || (self.has_counted && is_late)) {
+            return;
+        }
+        self.count();
+        self.status.devices = self
+            .devices
+            .list()
+            .map(|(link, id, grabbed)| OpenDevice { link: link.into(), device: id.0, grabbed })
+            .collect();
+        self.status.refused = self.devices.refused().values().cloned().collect();
+        if self.shown.as_ref() != Some(&self.status) {
+            self.face.show(&self.status);
+            self.shown = Some(self.status.clone());
+        }
+        self.shown_at = now;
+        (self.has_news, self.has_counted) = (false, false);
+    }
+
+    /// Until when to wait: for ever, where nothing is under way.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        if self.devices.is_unfinished() {
+            return Some(Duration::ZERO);
+        }
+        [
+            self.dirty_since.map(|since| since + SEND_AFTER),
+            self.segment_since.map(|since| since + self.settings.segment_age),
+            self.has_counted.then(|| self.shown_at + self.face.lag()),
+            self.alive_at,
+            Some(self.retain_at),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|at| at.saturating_duration_since(Instant::now()))
+    }
+}
