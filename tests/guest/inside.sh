@@ -107,7 +107,19 @@ collects() {
 }
 collects_not() { systemctl is-active --quiet evscribed && ! collects; }
 
+# warm PROGRAM…: reads the program and its libraries into memory. A page that is
+# read from the host while a device plays takes no time of ours and much of the
+# guest's: whoever waits for it misses what is played.
+warm() {
+    local program path
+    for program in "$@"; do
+        path=$(command -v "$program")
+        cat "$path" $(ldd "$path" | grep -o '/[^ )]*') >/dev/null
+    done
+}
+
 start_service() {
+    warm evscribed evscribe "$hands"
     systemctl enable --now evscribed
     if ! until_true 30 collects; then
         systemctl status --no-pager -l evscribed || true
@@ -176,6 +188,7 @@ record_beside() {
     shift 3
     mkdir -p "$scratch/sent" "$scratch/printed" "$scratch/recorded"
     out=$scratch/recorded/$name
+    warm evemu-record libinput /usr/libexec/libinput/libinput-record "$hands" python3
     "$hands" --settle-ms 3000 --linger-ms 1000 ${wait_for:+--wait-for "$wait_for"} \
         --record "$scratch/sent/$name.jsonl" "$@" >"$scratch/printed/$name" &
     player=$!

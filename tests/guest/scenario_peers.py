@@ -10,7 +10,7 @@ install_evscribe
 policy ann full
 start_service
 wait_for=evscribed
-record_beside evemu mouse mouse.evemu --seed 41 mouse --hz 1000 --seconds 3
+record_beside evemu mouse mouse.evemu --seed 41 mouse --hz 500 --seconds 3
 record_beside libinput mouse mouse.libinput.yml --seed 42 mouse --hz 125 --seconds 3
 record_beside evemu keyboard keyboard.evemu --seed 43 keyboard --seconds 10
 record_beside libinput-keycodes keyboard keyboard.libinput.yml --seed 44 keyboard --seconds 10

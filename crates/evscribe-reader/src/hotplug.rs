@@ -52,10 +52,16 @@ impl Watch {
     }
 
     /// What is in the folder now, sorted; nothing where there is no folder.
+    ///
+    /// Hidden names are left out: udev makes a link under one first and then
+    /// gives it its own.
     #[must_use]
     pub fn entries(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+        let mut paths: Vec<_> = entries
+            .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+            .map(|entry| entry.path())
+            .collect();
         paths.sort();
         paths
     }
@@ -140,6 +146,17 @@ mod tests {
         watch.drain().unwrap();
         std::fs::write(folder.join("event0"), "").unwrap();
         assert!(wakes(&watch));
+    }
+
+    #[test]
+    fn a_link_in_the_making_is_no_entry() {
+        let root = tempfile::tempdir().unwrap();
+        let watch = Watch::new(root.path()).unwrap();
+        std::fs::write(root.path().join(".#event4b0a5"), "").unwrap();
+        assert!(watch.entries().is_empty());
+        let link = root.path().join("event4");
+        std::fs::rename(root.path().join(".#event4b0a5"), &link).unwrap();
+        assert_eq!(watch.entries(), [link]);
     }
 
     #[test]

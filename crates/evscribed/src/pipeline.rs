@@ -87,7 +87,9 @@ impl Pipeline {
             let until = waited.earlier_by(STAMP_TO_QUEUE);
             self.pending.partition_point(|row| row.at() <= until)
         });
-        let room = self.send_waiting();
+        // At the end everything is handed over, to wait for room if need be: it
+        // may not come under the next person's name.
+        let room = self.send_waiting() || waited.is_none();
         if self.outlet.is_blocked() {
             // All rows made so far belong to the hole: new runs begin after it.
             self.outlet.admit(&mut self.pending);
