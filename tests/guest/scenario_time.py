@@ -41,6 +41,10 @@ def it_writes_no_file_while_nothing_happens(guest):
     assert "evscribe.prom" in guest.text("files-before")
 
 
+def it_survives(guest):
+    assert guest.unit()["NRestarts"] == "0"
+
+
 def it_marks_each_step_of_the_clock(guest):
     marks = guest.dataset.marks("clock")
     assert [mark["reason"] for mark in marks] == ["wall_clock_set"] * 2

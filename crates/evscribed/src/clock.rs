@@ -91,7 +91,11 @@ impl Clock {
         let never = Expiration::OneShot(TimeSpec::seconds(i64::from(u32::MAX) * 2));
         let flags =
             TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
-        Ok(self.timer.set(never, flags)?)
+        match self.timer.set(never, flags) {
+            // It was cancelled, as is waited for; it is set anew all the same.
+            Ok(()) | Err(nix::Error::ECANCELED) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
