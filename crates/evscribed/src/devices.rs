@@ -15,6 +15,18 @@ use mio::{Interest, Token};
 use crate::gate::chain;
 use crate::pipeline::Pipeline;
 
+/// Turns that a device gets at most before it is closed.
+const LAST_TURNS: usize = 8;
+
+/// What becomes of events that wait in the kernel when a device is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unread {
+    /// They are the person's, and are read first.
+    Read,
+    /// They may be another's, and go with the descriptor.
+    Discard,
+}
+
 /// The devices that are read, and what is on its way from them.
 pub(crate) struct Devices {
     poll: mio::Registry,
@@ -82,7 +94,7 @@ impl Devices {
             .map(|(token, _)| *token)
             .collect();
         for token in vanished {
-            self.drain(token);
+            self.drain_to_the_end(token);
             self.close(token, now, MarkKind::Unplug, "deselected");
         }
         self.refused.retain(|link, _| links.contains(link));
@@ -202,8 +214,22 @@ impl Devices {
 
     /// The device hung up: what it still says is read, then it is closed.
     pub(crate) fn hang_up(&mut self, token: usize) {
-        while self.drain(token) && self.unfinished.pop().is_some() {}
+        self.drain_to_the_end(token);
         self.close_now(token, MarkKind::Unplug, "device_gone");
+    }
+
+    /// Reads what the device says until it says nothing or is gone; of one that
+    /// never ends, some turns.
+    fn drain_to_the_end(&mut self, token: usize) {
+        for _ in 0..LAST_TURNS {
+            if !self.drain(token) {
+                return;
+            }
+            let Some(index) = self.unfinished.iter().position(|other| *other == token) else {
+                return;
+            };
+            self.unfinished.swap_remove(index);
+        }
     }
 
     /// Closes the descriptors of closed devices, on a thread of their own: the
@@ -221,10 +247,12 @@ impl Devices {
         }
     }
 
-    /// Reads what is left and closes every device.
-    pub(crate) fn close_all(&mut self, kind: MarkKind, reason: &'static str) {
+    /// Closes every device.
+    pub(crate) fn close_all(&mut self, kind: MarkKind, reason: &'static str, unread: Unread) {
         for token in self.open.keys().copied().collect::<Vec<_>>() {
-            while self.drain(token) && self.unfinished.pop().is_some() {}
+            if unread == Unread::Read {
+                self.drain_to_the_end(token);
+            }
             self.close_now(token, kind, reason);
         }
         self.let_go();

@@ -20,7 +20,7 @@ use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
 use crate::clock::Clock;
-use crate::devices::Devices;
+use crate::devices::{Devices, Unread};
 use crate::gate::{Gate, Person};
 use crate::host::Host;
 use crate::saved::{self, Saved};
@@ -116,12 +116,17 @@ impl<'a> Service<'a> {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 outcome => outcome.context("waiting for events")?,
             }
+            if events.iter().any(|event| event.token() == SEATS) {
+                // Before any device: what is said from now on may be another's.
+                self.seats.drain()?;
+                self.decide("seat");
+            }
             let mut ready = Ready::default();
             for event in &events {
                 match event.token() {
+                    SEATS => {}
                     SIGNALS => ready.signals = true,
                     LINKS => ready.links = true,
-                    SEATS => ready.seats = true,
                     CLOCK => ready.clock = true,
                     WRITER => ready.writer = true,
                     Token(token) if event.is_error() || event.is_read_closed() => {
@@ -139,15 +144,11 @@ impl<'a> Service<'a> {
         self.stop()
     }
 
-    /// Does what one wait brought, devices aside. Returns whether to stop.
+    /// Does what one wait brought, devices and seats aside. Returns whether to stop.
     fn turn(&mut self, ready: &Ready, waited: BootUs) -> anyhow::Result<bool> {
         let now = Instant::now();
         if ready.clock {
             self.clock_changed()?;
-        }
-        if ready.seats {
-            self.seats.drain()?;
-            self.decide("seat");
         }
         let mut stop = false;
         if ready.signals {
@@ -274,7 +275,7 @@ impl<'a> Service<'a> {
         self.status.reason = "sealing what was collected".into();
         self.has_news = true;
         self.show();
-        self.close(MarkKind::Stop, "service_stop");
+        self.close(MarkKind::Stop, "service_stop", Unread::Read);
         self.save_numbers();
         self.count();
         let Self { devices, reports, mut status, .. } = self;
@@ -296,12 +297,11 @@ pub fn retention(policy: &Policy) -> Retention {
     Retention { days: Some(keep.days), bytes: Some(keep.bytes) }
 }
 
-/// What became ready in one wait, devices aside.
+/// What became ready in one wait, devices and seats aside.
 #[derive(Default)]
 struct Ready {
     signals: bool,
     links: bool,
-    seats: bool,
     clock: bool,
     writer: bool,
 }

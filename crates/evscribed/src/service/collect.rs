@@ -5,6 +5,7 @@ use evscribe_model::{BootUs, Mark, MarkKind, Row};
 use evscribe_sink::{Command, Provenance};
 
 use super::{Service, Settings};
+use crate::devices::Unread;
 use crate::gate::{Person, Verdict};
 
 impl Service<'_> {
@@ -16,7 +17,11 @@ impl Service<'_> {
             Verdict::Closed { .. } => None,
         };
         if wanted != self.open.as_ref() {
-            self.close(if reason == "seat" { MarkKind::Switch } else { MarkKind::Stop }, reason);
+            // What waits in the kernel when another took the seat may be theirs.
+            match reason {
+                "seat" => self.close(MarkKind::Switch, reason, Unread::Discard),
+                _ => self.close(MarkKind::Stop, reason, Unread::Read),
+            }
             if let Some(person) = wanted {
                 self.open_for(person.clone(), reason);
             }
@@ -33,11 +38,11 @@ impl Service<'_> {
     }
 
     /// Closes every device; what they said is sealed.
-    pub(super) fn close(&mut self, kind: MarkKind, reason: &'static str) {
+    pub(super) fn close(&mut self, kind: MarkKind, reason: &'static str, unread: Unread) {
         if self.open.is_none() {
             return;
         }
-        self.devices.close_all(kind, reason);
+        self.devices.close_all(kind, reason, unread);
         self.mark(kind, reason, None);
         self.send(None);
         self.seal();
