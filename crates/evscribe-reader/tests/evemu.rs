@@ -149,10 +149,10 @@ fn an_error_names_file_line_and_cause() {
         ),
         ("E: 01 0002 0000 1\n", "4: event time \"01\" is not a number"),
         ("E:\n", "4: event time is missing"),
-        ("E: -1.0 0002 0000 1\n", "4: event time -1 is not within 0 and 9223372036853"),
+        ("E: -1.0 0002 0000 1\n", "4: event time -1 is not within 0 and 253370764799"),
         (
             "E: 99999999999999999999.0 0002 0000 1\n",
-            "4: event time 99999999999999999999 is not within 0 and 9223372036853",
+            "4: event time 99999999999999999999 is not within 0 and 253370764799",
         ),
         (
             "E: 1.1000000 0002 0000 1\n",

@@ -118,8 +118,12 @@ impl Devices {
 
     fn open_one(&mut self, link: &Path) -> Result<(), String> {
         let keys = self.level.keys > KeyLevel::Off;
-        let Opened { mut live, state, identity, at } =
-            LiveDevice::open(link, keys).map_err(|error| chain(&error))?;
+        let Opened { mut live, state, identity, at } = match LiveDevice::open(link, keys) {
+            Ok(opened) => opened,
+            // It was unplugged; udev takes its link away in a moment.
+            Err(ReadError::Gone { .. }) => return Ok(()),
+            Err(error) => return Err(chain(&error)),
+        };
         let says_keys = keys && live.device().has_keys();
         if !says_keys && self.level.pointer == PointerLevel::Off {
             return Ok(());

@@ -211,7 +211,8 @@ impl<'a> Service<'a> {
         let spent = next.run >= self.reserved.run
             || next.stroke >= self.reserved.stroke
             || next.contact >= self.reserved.contact;
-        if spent {
+        // A new device counts as known once its row is on its way.
+        if self.devices.take_known_changed() || spent {
             self.save_numbers();
         }
     }
@@ -228,9 +229,6 @@ impl<'a> Service<'a> {
         let now = evscribe_reader::now().unwrap_or_default();
         self.devices.sync(&self.links.entries(), now);
         self.has_news = true;
-        if self.devices.take_known_changed() {
-            self.save_numbers();
-        }
     }
 
     fn reload(&mut self) {

@@ -11,8 +11,8 @@ const QUOTE_MAX: usize = 32;
 /// Slots that a device can state; real ones have at most some dozen.
 const SLOT_MAX: i64 = 1023;
 
-/// Last second whose microseconds fit an `i64`, as the dataset demands.
-const SECOND_MAX: i64 = i64::MAX / 1_000_000 - 1;
+/// Last second of the year 9998, the last that the dataset can hold.
+const SECOND_MAX: i64 = 253_370_764_799;
 
 /// A part of a line as an error repeats it: shortened, nothing unprintable.
 pub(super) fn quote(text: &[u8]) -> String {

@@ -152,6 +152,8 @@ impl Thread {
                 self.retain();
             }
             Command::SaveState { path, bytes } => {
+                // What is told first is durable first: the state may rely on it.
+                self.insist(Self::flush);
                 self.unsaved = Some((path, bytes));
                 self.insist(Self::save);
             }

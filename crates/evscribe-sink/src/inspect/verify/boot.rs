@@ -107,7 +107,12 @@ impl Boot {
             match table {
                 Table::Marks => self.marks(meta, &columns, rows, file, report),
                 Table::Devices => {
-                    self.devices.extend(columns.int16("device")?.iter().flatten());
+                    for device in columns.int16("device")?.iter().flatten() {
+                        if !self.devices.insert(device) {
+                            let what = format!("device {device} is in table devices twice");
+                            report.problem(self.path(file), what);
+                        }
+                    }
                     Ok(())
                 }
                 Table::Events => self.events(meta, &columns, rows, file, report),
