@@ -9,7 +9,9 @@ use anyhow::{Context, Result, bail};
 use evscribe_model::{KeyLevel, Level, PointerLevel};
 use evscribe_policy::SEATS_DIR;
 use evscribe_sink::{Keys, Retention};
-use evscribed::{Face, Gate, Host, Service, Settings, State, Status, Verdict};
+use evscribed::{
+    Face, Gate, Host, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, State, Status, Verdict,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::getpid;
 
@@ -18,9 +20,6 @@ use crate::{data, person, status};
 
 /// How long the counters on the screen lag behind.
 const LAG: Duration = Duration::from_millis(250);
-
-const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
-const SEGMENT_BYTES: u64 = 16 << 20;
 
 pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
     let level = Level { keys: args.level.level, pointer: args.level.pointer };

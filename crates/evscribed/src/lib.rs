@@ -20,7 +20,7 @@ pub use args::DaemonArgs;
 pub use gate::{Gate, Person, Verdict};
 pub use host::Host;
 pub use report::say_recovery;
-pub use service::{Service, Settings, retention};
+pub use service::{SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, retention};
 pub use status::{Face, METRICS_FILE, OpenDevice, STATUS_FILE, State, Status};
 pub use stderr::log_to_stderr;
 pub use systemd::Systemd;

@@ -3,20 +3,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use evscribe_policy::SEATS_DIR;
 use evscribe_reader::SELECTED_DIR;
 use evscribe_sink::{Keys, Retention};
-use evscribed::{DaemonArgs, Gate, Host, Service, Settings, Systemd};
+use evscribed::{DaemonArgs, Gate, Host, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, Systemd};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
-
-/// Segments close after this long where no policy says otherwise.
-const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
-/// And at this size.
-const SEGMENT_BYTES: u64 = 16 << 20;
 
 fn main() -> ExitCode {
     let args = DaemonArgs::parse();

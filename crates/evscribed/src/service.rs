@@ -49,6 +49,11 @@ const RETAIN_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 const RESERVED: i32 = 1 << 18;
 const RESERVED_RUNS: i32 = 1 << 10;
 
+/// Segments close after this long where no policy says otherwise.
+pub const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
+/// And at this size of their journal, bytes.
+pub const SEGMENT_BYTES: u64 = 16 << 20;
+
 /// Where things are and how they are kept.
 #[derive(Debug)]
 pub struct Settings {
