@@ -160,6 +160,17 @@ impl<'a> Typist<'a> {
     }
 }
 
+/// Presses or releases one key after the other, `hz` times a second.
+pub(crate) fn strokes(device: usize, hz: u64, seconds: u64) -> Score {
+    let mut score = Score::default();
+    let period_us = 1_000_000 / hz.max(1);
+    for (n, code) in (0..hz * seconds / 2).zip(CONSONANTS.iter().cycle()) {
+        score.add(2 * n * period_us, device, &key(*code, 1));
+        score.add((2 * n + 1) * period_us, device, &key(*code, 0));
+    }
+    score
+}
+
 /// One stroke of a named key at `at_us`, for scripts that need exact ones.
 pub(crate) fn change(score: &mut Score, at_us: u64, device: usize, code: Key, down: bool) {
     score.add(at_us, device, &key(code, i32::from(down)));

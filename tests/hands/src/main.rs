@@ -71,10 +71,20 @@ enum What {
         seconds: u64,
         #[arg(long, value_enum, default_value_t = Wheel::HiRes)]
         wheel: Wheel,
+        /// How many mice move at once
+        #[arg(long, default_value_t = 1)]
+        count: usize,
     },
     /// A keyboard that types invented words
     Keyboard {
         #[arg(long, default_value_t = 1000)]
+        hz: u64,
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+    /// A keyboard that presses or releases a key at every poll, for measuring
+    Strokes {
+        #[arg(long, default_value_t = 125)]
         hz: u64,
         #[arg(long, default_value_t = 10)]
         seconds: u64,
@@ -151,18 +161,27 @@ fn main() -> Result<()> {
 
 fn perform(what: &What, player: &mut Player, random: &mut Random) -> Result<()> {
     match *what {
-        What::Mouse { hz, seconds, wheel } => {
+        What::Mouse { hz, seconds, wheel, count } => {
             let mut spec = catalogue::mouse();
             if wheel == Wheel::LowRes {
                 spec.rels.retain(|&r| r < evdev::RelativeAxisCode::REL_WHEEL_HI_RES.0);
             }
-            one(player, &spec, |d| mouse::busy(random, d, hz, seconds, wheel))
+            let mice = (0..count.max(1)).map(|_| player.plug(&spec)).collect::<Result<Vec<_>>>()?;
+            let mut score = Score::default();
+            for mouse in &mice {
+                score.join(0, mouse::busy(random, *mouse, hz, seconds, wheel));
+            }
+            player.settle(&mice)?;
+            player.play(&score)
         }
         What::Keyboard { hz, seconds } => one(player, &catalogue::keyboard(), |d| {
             let mut typist = keyboard::Typist::new(random, d);
             typist.type_for(seconds);
             typist.score().polled_at(hz)
         }),
+        What::Strokes { hz, seconds } => {
+            one(player, &catalogue::keyboard(), |d| keyboard::strokes(d, hz, seconds))
+        }
         What::Touchpad { hz, fingers, seconds } => one(player, &catalogue::touchpad(), |d| {
             touch::gestures(random, Surface::pad(d), fingers.clamp(1, 5), hz, seconds)
         }),
