@@ -32,6 +32,7 @@ pub const ABS_WHEEL: u16 = 0x08;
 pub const ABS_PRESSURE: u16 = 0x18;
 pub const ABS_DISTANCE: u16 = 0x19;
 pub const ABS_MT_SLOT: u16 = 0x2f;
+pub const ABS_MT_TOUCH_MAJOR: u16 = 0x30;
 pub const ABS_MT_POSITION_X: u16 = 0x35;
 pub const ABS_MT_POSITION_Y: u16 = 0x36;
 pub const ABS_MT_TOOL_TYPE: u16 = 0x37;

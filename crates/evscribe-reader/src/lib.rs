@@ -11,6 +11,7 @@ mod grab;
 mod hotplug;
 mod identity;
 mod live;
+mod pace;
 mod properties;
 mod recording;
 mod sys;

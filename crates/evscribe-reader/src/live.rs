@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use evscribe_model::codes::EV_KEY;
 use evscribe_model::{BootUs, Device, DeviceId, DeviceState, Frame, Input, RawEvent};
@@ -14,6 +15,7 @@ use thiserror::Error;
 
 use crate::describe::{describe, mask_keys, state};
 use crate::grab::GrabWatch;
+use crate::pace::Pace;
 use crate::properties::Properties;
 use crate::sys::{self, Text};
 use crate::{Assembler, Identity, Piece};
@@ -74,6 +76,7 @@ pub struct LiveDevice {
     /// Frames and drops that were handed on.
     told: u64,
     grab: GrabWatch,
+    pace: Pace,
 }
 
 /// What opening a device gave.
@@ -121,8 +124,8 @@ impl LiveDevice {
         let state = state(&file, &device).map_err(|errno| failed(errno.into()))?;
         // Without keys their state says nothing: it changes and nothing is told.
         let grab = if keys { GrabWatch::open(path, &state) } else { GrabWatch::default() };
-        let live =
-            Self { file, path: path.into(), device, assembler: Assembler::new(at), told: 0, grab };
+        let (assembler, pace) = (Assembler::new(at), Pace::new(&device, properties.interval_us));
+        let live = Self { file, path: path.into(), device, assembler, told: 0, grab, pace };
         Ok(Opened { live, state, identity, at })
     }
 
@@ -162,6 +165,13 @@ impl LiveDevice {
         self.grab.look(self.told);
     }
 
+    /// How long it may be left alone after a drain, by what it said so far,
+    /// without a loss; whole milliseconds. `None`: wait for it.
+    #[must_use]
+    pub fn absence(&self) -> Option<Duration> {
+        self.pace.absence()
+    }
+
     /// Hands on everything that the kernel holds for this device now, oldest
     /// first. Readiness is edge-triggered: it reads until nothing is left, but
     /// at most 16 batches, so that a flood cannot starve the others.
@@ -186,8 +196,12 @@ impl LiveDevice {
             self.told += 1;
             while let Some(piece) = self.assembler.next(&mut rest) {
                 match piece {
-                    Piece::Frame { at, events } => each(Input::Frame(Frame { device, at, events })),
+                    Piece::Frame { at, events } => {
+                        self.pace.frame(at, events.len());
+                        each(Input::Frame(Frame { device, at, events }));
+                    }
                     Piece::Dropped { since, .. } => {
+                        self.pace.dropped();
                         dropped = Some(since);
                         break;
                     }

@@ -20,6 +20,9 @@ pub struct Properties {
     pub dpi: Option<u32>,
     /// Source: `ID_SEAT`; absent means seat0.
     pub seat: Option<String>,
+    /// How often USB asks the device, microseconds. Source: the descriptor of
+    /// its interrupt endpoint.
+    pub interval_us: Option<u32>,
 }
 
 impl Properties {
@@ -28,11 +31,12 @@ impl Properties {
     #[must_use]
     pub fn of(device: dev_t) -> Self {
         Device::from_devnum(DeviceType::Character, device).map_or(
-            Self { origin: Origin::Unknown, dpi: None, seat: None },
+            Self { origin: Origin::Unknown, dpi: None, seat: None, interval_us: None },
             |device| Self {
                 origin: origin(device.syspath()),
                 dpi: text(device.property_value("MOUSE_DPI")).and_then(|dpi| main_dpi(&dpi)),
                 seat: text(device.property_value("ID_SEAT")),
+                interval_us: interval_us(&device),
             },
         )
     }
@@ -85,6 +89,28 @@ fn text(value: Option<&OsStr>) -> Option<String> {
     value.map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
 }
 
+/// The shortest interval of the endpoints by which a USB device speaks.
+fn interval_us(device: &Device) -> Option<u32> {
+    let interface = device.parent_with_subsystem_devtype("usb", "usb_interface").ok()??;
+    let endpoints = std::fs::read_dir(interface.syspath()).ok()?;
+    // ep_8x speak to the host, ep_0x listen.
+    endpoints
+        .flatten()
+        .filter(|endpoint| endpoint.file_name().as_encoded_bytes().starts_with(b"ep_8"))
+        .filter_map(|endpoint| std::fs::read_to_string(endpoint.path().join("interval")).ok())
+        .filter_map(|interval| in_us(interval.trim()))
+        .min()
+}
+
+/// The kernel writes "125us" or "8ms"; "0us" where the endpoint has none.
+fn in_us(interval: &str) -> Option<u32> {
+    let (count, unit) = match interval.strip_suffix("us") {
+        Some(count) => (count, 1),
+        None => (interval.strip_suffix("ms")?, 1_000),
+    };
+    count.parse::<u32>().ok()?.checked_mul(unit).filter(|us| *us > 0)
+}
+
 /// `uinput` lives at `/sys/devices/virtual/input`, and so does what it makes.
 fn origin(syspath: &Path) -> Origin {
     let made = syspath.starts_with("/sys/devices/virtual");
@@ -108,5 +134,13 @@ mod tests {
         assert_eq!(main_dpi("1000"), Some(1000));
         assert_eq!(main_dpi("0@1"), None);
         assert_eq!(main_dpi("fast"), None);
+    }
+
+    #[test]
+    fn an_interval_is_read_in_both_units_of_the_kernel() {
+        assert_eq!(in_us("125us"), Some(125));
+        assert_eq!(in_us("8ms"), Some(8_000));
+        assert_eq!(in_us("0us"), None);
+        assert_eq!(in_us("soon"), None);
     }
 }

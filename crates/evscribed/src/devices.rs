@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use evscribe_model::{
     BootUs, DeviceId, DeviceRow, Input, KeyLevel, Level, MarkKind, PointerLevel, Row,
@@ -35,6 +36,8 @@ pub(crate) struct Devices {
     refused: BTreeMap<PathBuf, String>,
     next_token: usize,
     unfinished: Vec<usize>,
+    /// Devices that are not waited on but read at each wake-up.
+    away: Vec<usize>,
     /// Closed as far as rows go; their descriptors are to be closed.
     closing: Vec<LiveDevice>,
     buffer: ReadBuffer,
@@ -66,6 +69,7 @@ impl Devices {
             refused: BTreeMap::new(),
             next_token: first_token,
             unfinished: Vec::new(),
+            away: Vec::new(),
             closing: Vec::new(),
             buffer: ReadBuffer::default(),
             registry,
@@ -160,13 +164,18 @@ impl Devices {
         let Some(live) = self.open.get_mut(&token) else { return true };
         let (normalizer, fresh, drops) =
             (&mut self.normalizer, &mut self.fresh, &mut self.kernel_drops);
+        let mut frames = 0;
         let outcome = live.drain(&mut self.buffer, |input| {
             *drops += u64::from(matches!(input, Input::Dropped { .. }));
+            frames += usize::from(matches!(input, Input::Frame(_)));
             normalizer.feed(&input, fresh);
         });
         self.keep_fresh();
         match outcome {
-            Ok(true) => true,
+            Ok(true) => {
+                self.leave_or_return(token, frames);
+                true
+            }
             Ok(false) => {
                 self.unfinished.push(token);
                 true
@@ -181,6 +190,47 @@ impl Devices {
                 false
             }
         }
+    }
+
+    /// Stops waiting on a device that reports so densely that reading it now and
+    /// then is cheaper, or waits on it again. `frames` is what it just said.
+    fn leave_or_return(&mut self, token: usize, frames: usize) {
+        let Some(live) = self.open.get(&token) else { return };
+        let place = self.away.iter().position(|away| *away == token);
+        let stays = live.absence().is_some() && frames >= if place.is_some() { 2 } else { 1 };
+        if stays == place.is_some() {
+            return;
+        }
+        // No input device ever has priority data: only its end is still told.
+        let interest = if stays { Interest::PRIORITY } else { Interest::READABLE };
+        let changed = self.poll.reregister(&mut SourceFd(&live.fd()), Token(token), interest);
+        match (changed, place) {
+            (Ok(()), None) => self.away.push(token),
+            (Ok(()), Some(place)) => drop(self.away.swap_remove(place)),
+            (Err(error), _) => {
+                log::error!("{} cannot be waited on: {error}", live.path().display());
+                self.close_now(token, MarkKind::Unplug, "read_error");
+            }
+        }
+    }
+
+    /// Reads the devices that are not waited on. Returns whether all are still
+    /// there.
+    pub(crate) fn drain_away(&mut self) -> bool {
+        let mut there = true;
+        // From the end: a device that returns is replaced by one that was read.
+        for place in (0..self.away.len()).rev() {
+            if let Some(token) = self.away.get(place).copied() {
+                there &= self.drain(token);
+            }
+        }
+        there
+    }
+
+    /// How long devices may be left alone that are not waited on.
+    #[must_use]
+    pub(crate) fn absence(&self) -> Option<Duration> {
+        self.away.iter().filter_map(|token| self.open.get(token)?.absence()).min()
     }
 
     /// Goes on with devices that had more to say than one turn allows.
@@ -205,6 +255,7 @@ impl Devices {
 
     fn close(&mut self, token: usize, at: BootUs, kind: MarkKind, reason: &'static str) {
         let Some(mut live) = self.open.remove(&token) else { return };
+        self.away.retain(|away| *away != token);
         // A descriptor that is gone is deregistered already.
         let _ = self.poll.deregister(&mut SourceFd(&live.fd()));
         let (normalizer, fresh) = (&mut self.normalizer, &mut self.fresh);

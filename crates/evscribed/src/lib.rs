@@ -5,6 +5,7 @@
 
 mod args;
 mod clock;
+mod deadline;
 mod devices;
 mod gate;
 mod host;

@@ -20,6 +20,7 @@ use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
 use crate::clock::Clock;
+use crate::deadline::Deadline;
 use crate::devices::{Devices, Unread};
 use crate::gate::{Gate, Person};
 use crate::host::Host;
@@ -31,6 +32,7 @@ const LINKS: Token = Token(1);
 const SEATS: Token = Token(2);
 const CLOCK: Token = Token(3);
 const WRITER: Token = Token(4);
+const DEADLINE: Token = Token(5);
 const FIRST_DEVICE: usize = 16;
 
 /// More than devices and sources together: all that is ready is seen at once,
@@ -87,6 +89,9 @@ pub struct Service<'a> {
     links: Watch,
     seats: Watch,
     clock: Clock,
+    deadline: Deadline,
+    /// When the last wait was over.
+    now: Instant,
     reports: Receiver<Report>,
     devices: Devices,
     status: Status,
@@ -116,17 +121,20 @@ impl<'a> Service<'a> {
         self.decide("service_start");
         loop {
             self.show();
+            self.deadline.wake_by(self.due(), self.now).context("the timer")?;
             let waited = evscribe_reader::now()?;
             match self.poll.poll(&mut events, self.timeout()) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 outcome => outcome.context("waiting for events")?,
             }
+            self.now = Instant::now();
             if events.iter().any(|event| event.token() == SEATS) {
                 // Before any device: what is said from now on may be another's.
                 self.seats.drain()?;
                 self.decide("seat");
             }
-            let mut ready = Ready::default();
+            // Before the others, of which some may be left alone from now on.
+            let mut ready = Ready { links: !self.devices.drain_away(), ..Ready::default() };
             for event in &events {
                 match event.token() {
                     SEATS => {}
@@ -134,6 +142,7 @@ impl<'a> Service<'a> {
                     LINKS => ready.links = true,
                     CLOCK => ready.clock = true,
                     WRITER => ready.writer = true,
+                    DEADLINE => self.deadline.fired(),
                     Token(token) if event.is_error() || event.is_read_closed() => {
                         self.devices.hang_up(token);
                         ready.links = true;
@@ -151,7 +160,7 @@ impl<'a> Service<'a> {
 
     /// Does what one wait brought, devices and seats aside. Returns whether to stop.
     fn turn(&mut self, ready: &Ready, waited: BootUs) -> anyhow::Result<bool> {
-        let now = Instant::now();
+        let now = self.now;
         if ready.clock {
             self.clock_changed()?;
         }
@@ -208,7 +217,7 @@ impl<'a> Service<'a> {
         if self.segment_since.is_none() {
             // A fresh anchor for each segment takes in what NTP slewed.
             self.begin();
-            self.segment_since = Some(Instant::now());
+            self.segment_since = Some(self.now);
         }
         self.devices.send(waited);
         self.has_counted = true;

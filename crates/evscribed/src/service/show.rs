@@ -69,7 +69,7 @@ impl Service<'_> {
 
     /// Shows the status if it changed: news at once, counts a little later.
     pub(super) fn show(&mut self) {
-        let now = Instant::now();
+        let now = self.now;
         let is_late = self.shown_at + self.face.lag() <= now;
         if !(self.has_news || (self.has_counted && is_late)) {
             return;
@@ -89,21 +89,22 @@ impl Service<'_> {
         (self.has_news, self.has_counted) = (false, false);
     }
 
-    /// Until when to wait: for ever, where nothing is under way.
-    pub(super) fn timeout(&self) -> Option<Duration> {
-        if self.devices.is_unfinished() {
-            return Some(Duration::ZERO);
-        }
+    /// When something is due, events aside.
+    pub(super) fn due(&self) -> Instant {
         [
             self.dirty_since.map(|since| since + SEND_AFTER),
             self.segment_since.map(|since| since + self.settings.segment_age),
             self.has_counted.then(|| self.shown_at + self.face.lag()),
             self.alive_at,
-            Some(self.retain_at),
         ]
         .into_iter()
         .flatten()
-        .min()
-        .map(|at| at.saturating_duration_since(Instant::now()))
+        .fold(self.retain_at, Instant::min)
+    }
+
+    /// How long to wait for events at most: for ever, unless a device is left
+    /// alone or has more to say.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        if self.devices.is_unfinished() { Some(Duration::ZERO) } else { self.devices.absence() }
     }
 }

@@ -13,9 +13,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::{
-    CLOCK, FIRST_DEVICE, LINKS, RETAIN_EVERY, SEATS, SIGNALS, Service, Settings, WRITER, unix_now,
+    CLOCK, DEADLINE, FIRST_DEVICE, LINKS, RETAIN_EVERY, SEATS, SIGNALS, Service, Settings, WRITER,
+    unix_now,
 };
 use crate::clock::Clock;
+use crate::deadline::Deadline;
 use crate::devices::Devices;
 use crate::gate::Gate;
 use crate::saved::Saved;
@@ -55,9 +57,16 @@ impl<'a> Service<'a> {
         let seats = Watch::new(&settings.seats)
             .with_context(|| format!("{} cannot be watched", settings.seats.display()))?;
         let clock = Clock::new().context("a timer on the wall clock")?;
+        let deadline = Deadline::new().context("a timer")?;
         let registry = poll.registry();
         registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
-        for (fd, token) in [(links.fd(), LINKS), (seats.fd(), SEATS), (clock.fd(), CLOCK)] {
+        let sources = [
+            (links.fd(), LINKS),
+            (seats.fd(), SEATS),
+            (clock.fd(), CLOCK),
+            (deadline.fd(), DEADLINE),
+        ];
+        for (fd, token) in sources {
             registry.register(&mut SourceFd(&fd), token, Interest::READABLE)?;
         }
         let devices = Devices::new(
@@ -99,6 +108,8 @@ impl<'a> Service<'a> {
             links,
             seats,
             clock,
+            deadline,
+            now: Instant::now(),
             reports,
             devices,
             status,
