@@ -114,6 +114,25 @@ measure() {
     tell "$load" "$collector" "$(reports_of)" $((after - before)) "$peak" "$(stat -c %s "$file" 2>/dev/null || true)"
 }
 
+# What the service itself does from its first instruction until it reads devices,
+# a keyboard and a mouse among them; systemd's sandbox aside.
+startup() {
+    local state=/var/tmp/startup daemon
+    rm -rf $state /run/startup
+    mkdir -p $state /run/startup
+    "$hands" --settle-ms 20000 desk --seconds 1 >/dev/null 2>&1 &
+    sleep 5
+    STATE_DIRECTORY=$state RUNTIME_DIRECTORY=/run/startup CREDENTIALS_DIRECTORY=/etc/evscribe \
+        evscribed 2>/dev/null &
+    daemon=$!
+    until ls -l /proc/$daemon/fd | grep -q /dev/input/event; do sleep 0.01; done
+    sleep 0.1
+    cat /proc/$daemon/task/*/schedstat | awk '{ sum += $1 } END { print sum }' >"$scratch/startup-ns"
+    say "startup: $(cat "$scratch/startup-ns") instructions"
+    kill $daemon
+    wait
+}
+
 peers_of() {
     case $1 in
         # Beside the goals, against the floor alone.
@@ -128,6 +147,7 @@ warm evemu-record evtest python3 date sleep "$repo/target/release/floor" "$hands
 cat /usr/libexec/libinput/libinput-record >/dev/null
 install_evscribe
 policy ann full
+startup
 say "clock source: $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 for load in ${loads:-mouse-125 mouse-1000 mouse-8000 keyboard-125 typing touchpad-140 four-mice-8000}; do
     for collector in $(peers_of "$load"); do

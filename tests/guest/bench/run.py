@@ -70,6 +70,11 @@ def show(guest: harness.Guest) -> None:
             print(f"{load}: {status['events'] + status['touch']:,} rows, {status['kernel_drops']} overflows, {status['rows_lost']} rows lost")
 
 
+def show_startup(guest: harness.Guest) -> None:
+    ms = int(guest.text("startup-ns")) / 1e6
+    print(f"\nstartup until devices are read: {ms:.1f} million instructions, so at most that many ms at 1 GIPS (goal 50)")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("loads", nargs="*")
@@ -83,6 +88,7 @@ def main() -> int:
         print(failure, file=sys.stderr)
         return 1
     show(guest)
+    show_startup(guest)
     return 0
 
 
