@@ -126,6 +126,19 @@ fn one_damaged_header_is_no_loss() {
 }
 
 #[test]
+fn no_byte_of_a_header_changes_unnoticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, ends) = JOURNAL.clone();
+    for at in 0..HEADER_BYTES {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1;
+        let (times, damages, _) = read(directory.path(), &damaged).unwrap();
+        let damage = Damage { at: 0, bytes: ends[0] as u64, kind: DamageKind::Stray };
+        assert_eq!((times, damages), (all(), vec![damage]), "byte {at}");
+    }
+}
+
+#[test]
 fn a_failed_write_leaves_no_trace_and_no_nonce_is_used_twice() {
     let directory = tempfile::tempdir().unwrap();
     let mut writer =
