@@ -66,6 +66,16 @@ static JOURNAL: LazyLock<(Vec<u8>, Vec<usize>)> = LazyLock::new(|| {
     (fs::read(writer.path()).unwrap(), ends)
 });
 
+/// Another journal under the same key.
+static OTHER: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().unwrap();
+    let id = SegmentId::of(b"other");
+    let mut writer = JournalWriter::create(directory.path(), id, &provenance(), &keys()).unwrap();
+    writer.append(&[batch(1), batch(2)]).unwrap();
+    writer.close().unwrap();
+    fs::read(writer.path()).unwrap()
+});
+
 /// What is read: the times of the batches, the damages, whether it was closed.
 fn read(directory: &Path, bytes: &[u8]) -> Result<(Vec<i64>, Vec<Damage>, bool), SinkError> {
     let path = directory.join("damaged.evj");
@@ -194,12 +204,55 @@ fn a_batch_larger_than_a_record_is_split() {
     assert!(records > 1);
 }
 
+/// The journal's records in that order, then its end.
+fn reordered(order: &[usize]) -> Vec<u8> {
+    let (bytes, ends) = &*JOURNAL;
+    let mut out = bytes[..ends[0]].to_vec();
+    order.iter().for_each(|record| out.extend(&bytes[ends[record - 1]..ends[*record]]));
+    out.extend(&bytes[ends[RECORDS as usize]..]);
+    out
+}
+
+#[test]
+fn a_record_that_stands_elsewhere_is_read_in_its_turn() {
+    let directory = tempfile::tempdir().unwrap();
+    let bytes = reordered(&[1, 2, 12, 4, 5, 6, 7, 3, 8, 9, 10, 11]);
+    assert_eq!(read(directory.path(), &bytes).unwrap(), (all(), vec![], true));
+}
+
+#[test]
+fn a_late_record_that_stands_early_once_more_costs_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let bytes = reordered(&[12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    let (times, damages, closed) = read(directory.path(), &bytes).unwrap();
+    assert_eq!((times, closed), (all(), true));
+    let [damage] = damages[..] else { panic!("{damages:?}") };
+    let (_, ends) = &*JOURNAL;
+    let twelfth = (ends[12] - ends[11]) as u64;
+    assert_eq!(damage, Damage { at: ends[12] as u64, bytes: twelfth, kind: DamageKind::Repeated });
+}
+
+#[test]
+fn another_journal_behind_this_one_is_reported_and_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut bytes, _) = JOURNAL.clone();
+    let at = bytes.len() as u64;
+    bytes.extend(&*OTHER);
+    let kind = DamageKind::Tail;
+    let damage = Damage { at, bytes: OTHER.len() as u64, kind };
+    assert_eq!(read(directory.path(), &bytes).unwrap(), (all(), vec![damage], true));
+}
+
 /// One way to damage a file.
 #[derive(Clone, Debug)]
 enum Harm {
     Flip(usize, u8),
     Cut(usize, usize),
     Double(usize, usize, usize),
+    /// The records of these numbers change places.
+    Swap(usize, usize),
+    /// Another journal under the same key, from that byte on, goes there.
+    Join(usize, usize),
 }
 
 fn harm(length: usize) -> impl Strategy<Value = Harm> {
@@ -208,6 +261,14 @@ fn harm(length: usize) -> impl Strategy<Value = Harm> {
         (0..length, 1..2000_usize).prop_map(|(at, bytes)| Harm::Cut(at, bytes)),
         (0..length, 1..4000_usize, 0..length)
             .prop_map(|(from, bytes, to)| Harm::Double(from, bytes, to)),
+        (0..RECORDS as usize, 0..RECORDS as usize).prop_map(|(a, b)| Harm::Swap(a, b)),
+        (0..length, 0..length).prop_map(|(from, to)| Harm::Join(from, to)),
+        // Whole records, again elsewhere, or the whole journal behind itself.
+        (0..RECORDS as usize, 0..RECORDS as usize).prop_map(|(which, before)| {
+            let (from, to) = (JOURNAL.1[which], JOURNAL.1[which + 1]);
+            Harm::Double(from, to - from, JOURNAL.1[before])
+        }),
+        Just(Harm::Double(0, length, length)),
     ]
 }
 
@@ -229,7 +290,34 @@ fn apply(bytes: &mut Vec<u8>, harm: &Harm) {
             let to = to.min(bytes.len());
             bytes.splice(to..to, copy);
         }
+        Harm::Swap(a, b) => {
+            let (first, second) = (a.min(b), a.max(b));
+            let span = |record: usize| JOURNAL.1[record]..JOURNAL.1[record + 1];
+            if first == second || bytes.len() < JOURNAL.1[second + 1] {
+                return;
+            }
+            let moved = bytes[span(second)].to_vec();
+            let away: Vec<_> = bytes.splice(span(second), bytes[span(first)].to_vec()).collect();
+            assert_eq!(away, moved);
+            bytes.splice(span(first), moved);
+        }
+        Harm::Join(from, to) => {
+            let from = from.min(OTHER.len());
+            let to = to.min(bytes.len());
+            bytes.splice(to..to, OTHER[from..].iter().copied());
+        }
     }
+}
+
+/// The records that stand whole somewhere in `bytes`, by number.
+fn whole(bytes: &[u8]) -> Vec<i64> {
+    let (journal, ends) = &*JOURNAL;
+    let is_there = |record: &[u8]| bytes.windows(record.len()).any(|window| window == record);
+    let spans = ends.windows(2).zip(1..);
+    spans
+        .filter(|(span, _)| is_there(&journal[span[0]..span[1]]))
+        .map(|(_, number)| number)
+        .collect()
 }
 
 proptest! {
@@ -244,17 +332,25 @@ proptest! {
         let Ok((times, damages, closed)) = read(directory.path(), &damaged) else {
             return Ok(());
         };
-        prop_assert!(times.is_sorted_by(|a, b| a < b), "in order, once each: {times:?}");
+        prop_assert_eq!(&times, &whole(&damaged), "what stands whole is read in order, once: {:?}", damages);
         if damaged != bytes {
-            prop_assert!(!damages.is_empty() || !closed, "the damage is reported");
+            // Unless all that changed is the order, which is put right.
+            let is_all_there = times == all() && damaged.len() == bytes.len();
+            prop_assert!(!damages.is_empty() || !closed || is_all_there, "the damage is reported");
         }
         if times != all() {
             let hole = damages.iter().any(|damage| matches!(damage.kind, DamageKind::Hole | DamageKind::Tail));
             prop_assert!(hole || !closed, "the loss is reported: {times:?} {damages:?}");
         }
-        for damage in &damages {
-            prop_assert!(damage.at + damage.bytes <= damaged.len() as u64);
+        for (before, after) in damages.iter().zip(damages.iter().skip(1)) {
+            prop_assert!(before.at + before.bytes <= after.at || before.at > after.at, "{damages:?}");
         }
+        // Each byte is of a header, of a record that was read, or reported.
+        let read: usize = times.iter().map(|time| JOURNAL.1[*time as usize] - JOURNAL.1[*time as usize - 1]).sum();
+        let closing = if closed { bytes.len() - JOURNAL.1[RECORDS as usize] } else { 0 };
+        let reported: u64 = damages.iter().map(|damage| damage.bytes).sum();
+        let headers = damaged.len() - read - closing - reported as usize;
+        prop_assert!([0, JOURNAL.1[0] / 2, JOURNAL.1[0]].contains(&headers), "{headers} bytes are told nowhere: {damages:?}");
     }
 
     #[test]
