@@ -14,6 +14,7 @@
 //! associated data are the header's fixed part and, for a record, all that
 //! stands before its ciphertext.
 
+pub mod bare;
 mod order;
 mod pack;
 mod read;
