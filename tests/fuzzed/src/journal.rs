@@ -5,7 +5,7 @@ use std::{collections::HashSet, fs, path::Path, sync::LazyLock};
 use arbitrary::{Result, Unstructured};
 use evscribe_model::*;
 use evscribe_sink::bare_journal::{self, Piece};
-use evscribe_sink::{Clock, Damage, Keys, Provenance, SegmentId, SinkError};
+use evscribe_sink::{Clock, Config, Damage, Keys, Provenance, SegmentId, SinkError, recover};
 use tempfile::TempDir;
 
 /// Bytes before a record's ciphertext and their last part, its length.
@@ -27,9 +27,13 @@ static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| {
 pub fn journal(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let Ok(world) = World::new(&mut u) else { return };
+    let is_sealed = u.ratio(1, 16).unwrap_or(false);
     let mut bytes = world.journals[0].bytes.clone();
     while !u.is_empty() && bytes.len() < BYTES_MAX && world.harm(&mut bytes, &mut u).is_ok() {}
-    world.judge(&bytes);
+    let rows = world.judge(&bytes);
+    if let Some(rows) = rows.filter(|_| is_sealed) {
+        seal(&bytes, rows);
+    }
 }
 
 fn keys() -> Keys {
@@ -145,14 +149,16 @@ impl World {
         Ok(())
     }
 
-    fn judge(&self, bytes: &[u8]) {
+    /// Reads what is left; returns how many rows, where it can be read at all.
+    fn judge(&self, bytes: &[u8]) -> Option<u64> {
         let one = &self.journals[0];
         let path = DIRECTORY.path().join(format!("{}.evj", std::process::id()));
         let pieces = read(&path, bytes);
         let pieces = match pieces {
             Ok(pieces) => pieces,
             Err(SinkError::Journal { .. }) => {
-                return assert!(bytes != one.bytes, "a journal cannot be read");
+                assert!(bytes != one.bytes, "a journal cannot be read");
+                return None;
             }
             Err(error) => panic!("{error:?}"),
         };
@@ -186,6 +192,7 @@ impl World {
         let ends = whose.closed && expected.last() == Some(&(whose.records.len() - 1));
         assert_eq!(pieces.contains(&Piece::Closed), ends, "{pieces:?}");
         places(&pieces, whose, &expected, bytes.len());
+        Some(rows.iter().sum())
     }
 }
 
@@ -207,6 +214,26 @@ fn places(pieces: &[Piece], whose: &Written, read: &[usize], length: usize) {
     let headers = length - read - usize::try_from(reported).expect("a length in memory");
     let possible = [0, whose.headers / 2, whose.headers];
     assert!(possible.contains(&headers), "{headers} bytes are told nowhere: {damages:?}");
+}
+
+/// The whole way at a start: what was read is sealed, and nothing is left to do.
+fn seal(bytes: &[u8], rows: u64) {
+    let root = TempDir::new_in(DIRECTORY.path()).expect("a folder for a dataset");
+    let (dataset, journals) = (root.path().join("dataset"), root.path().join("journal"));
+    fs::create_dir(&journals).expect("a folder for journals");
+    fs::write(journals.join("left.evj"), bytes).expect("a journal is written");
+    let config = Config { min_free_bytes: 0, ..Config::new(dataset, journals) };
+    let start = || recover(config.clone(), keys(), &mut 1).expect("a start").1;
+    let recovery = start();
+    assert!(recovery.pending == 0 && recovery.unreadable.is_empty(), "{recovery:?}");
+    let [journal] = &recovery.journals[..] else { panic!("{recovery:?}") };
+    assert_eq!(journal.rows, rows);
+    // Marks are added for what is missing.
+    let sealed: u64 = recovery.sealed.iter().map(|file| file.rows).sum();
+    let is_whole = journal.closed && journal.damages.is_empty();
+    assert!(sealed >= rows && (sealed == rows || !is_whole), "{recovery:?}");
+    let again = start();
+    assert!(again.journals.is_empty() && again.sealed.is_empty(), "{again:?}");
 }
 
 fn read(path: &Path, bytes: &[u8]) -> std::result::Result<Vec<Piece>, SinkError> {

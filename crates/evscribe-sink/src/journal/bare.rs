@@ -1,6 +1,5 @@
-//! Journals alone, for `tests/fuzzed`: writing them through the writer's thread
-//! and reading them by way of a seal takes a hundred times as long, which is a
-//! hundred times fewer tries.
+//! Journals alone, for `tests/fuzzed`. The way through the writer's thread and a
+//! seal is far slower than reading, which would leave a fuzzer few tries.
 
 use std::path::{Path, PathBuf};
 
