@@ -3,6 +3,7 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
+FUZZ_SECONDS ?= 600
 CARGO   ?= $(or $(shell command -v cargo),$(HOME)/.cargo/bin/cargo)
 
 # Where systemd and udev look, whatever the prefix of the binaries.
@@ -15,7 +16,7 @@ sharedir    = $(DESTDIR)$(PREFIX)/share
 docdir      = $(sharedir)/doc/evscribe
 key         = /etc/evscribe/evscribe.key
 
-.PHONY: run test build lint guest bench install uninstall setup-build clean help
+.PHONY: run test build lint guest bench fuzz install uninstall setup-build clean help
 
 ## run: set everything up and collect, here or in the guest; ends with a dataset
 run:
@@ -35,6 +36,7 @@ setup-build:
 ## lint: format, clippy and docs, warnings denied
 lint: setup-build
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
@@ -46,6 +48,10 @@ guest: build
 ## bench: what evscribe costs beside its peers, in the guest; docs/PERFORMANCE.md
 bench: build
 	@scripts/bench
+
+## fuzz: fuzz the readers, FUZZ_SECONDS=600 each target; TARGETS="…" are some of them
+fuzz:
+	@scripts/fuzz $(FUZZ_SECONDS) $(TARGETS)
 
 ## install: the programs, the unit, the rules, man pages, completions (after `make build`)
 install:

@@ -237,6 +237,15 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_that_never_ends_is_refused() {
+        for (file, why) in [("/dev/zero", "not a regular file"), ("/", "not a regular file")] {
+            let text = format!("[notice]\nversion = \"1\"\ntext_file = \"{file}\"\n");
+            let expected = "p.toml:3: notice.text_file: the notice cannot be read: it is ";
+            assert_eq!(message(&text), format!("{expected}{why}"));
+        }
+    }
+
+    #[test]
     fn a_missing_file_is_told_apart_from_a_bad_one() {
         let error = Policy::load(Path::new("/nonexistent/policy.toml")).unwrap_err();
         assert!(matches!(error, PolicyError::Missing { .. }));

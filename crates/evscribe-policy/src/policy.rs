@@ -1,5 +1,7 @@
 //! `policy.toml`: what it may say, with units in the keys, and its defaults.
 
+use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ const DEFAULT_SEGMENT_MIB: u64 = 16;
 const MAX_RETENTION_DAYS: u64 = 3650;
 const MAX_MIB: u64 = 1 << 30;
 const MAX_SEGMENT_MINUTES: u64 = 24 * 60;
+/// Longer than any notice that people read.
+const MAX_NOTICE_BYTES: u64 = 1 << 20;
 
 /// How long and how much of the dataset stays on the workstation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,8 +149,8 @@ impl Policy {
     /// where it cannot be read, [`PolicyError::Invalid`] with line and key where
     /// it says something that cannot be followed.
     pub fn load(path: &Path) -> Result<Self, PolicyError> {
-        let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => PolicyError::Missing { path: path.into() },
+        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => PolicyError::Missing { path: path.into() },
             _ => PolicyError::Io { path: path.into(), source },
         })?;
         Self::parse(path, &text)
@@ -166,7 +170,7 @@ impl Policy {
             Some(file) if !file.get_ref().is_absolute() => {
                 return Err(check.error(file.span(), "must be an absolute path"));
             }
-            Some(file) => match std::fs::read(file.get_ref()) {
+            Some(file) => match notice(file.get_ref()) {
                 Ok(text) => hex_sha256(&text),
                 Err(error) => {
                     let why = format!("the notice cannot be read: {error}");
@@ -258,6 +262,20 @@ impl Policy {
     pub fn named(&self) -> usize {
         self.acknowledged.len()
     }
+}
+
+/// The text of the notice. What is no file is not opened: reading a pipe or a
+/// device may never end.
+fn notice(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = Vec::new();
+    fs::File::open(path)?.take(MAX_NOTICE_BYTES + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_NOTICE_BYTES {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(text)
 }
 
 /// SHA-256, lower-case hex.

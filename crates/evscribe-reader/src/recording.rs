@@ -295,7 +295,8 @@ impl Recording {
         let from = self.last;
         let (cut, to) = match cut {
             Cut::InBatch { at, .. } | Cut::Held { at } => (cut, at),
-            Cut::Dropped { until, .. } if until < from => {
+            // An empty report is not told, yet the assembler counts from it.
+            Cut::Dropped { since, until } if until < from.max(since) => {
                 (Cut::Dropped { since: until, until }, until)
             }
             Cut::Dropped { until, .. } => (cut, until),

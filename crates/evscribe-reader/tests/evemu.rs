@@ -207,6 +207,13 @@ fn what_stands_before_an_error_is_said_and_the_device_is_gone() {
 }
 
 #[test]
+fn what_was_dropped_after_an_empty_report_ends_no_earlier_than_it_began() {
+    // The report at 30 is empty, so it is not told; the stamps step back after it.
+    let said = dump("x.evemu", "E: 0.1 2 0 1\nE: 0.1 0 0 0\nE: 0.30 0 0 0\nE: 0.7 3 0 0\n");
+    assert!(said.ends_with("dropped 1 from 7 to 7\ngone 1 at 7\n"), "{said}");
+}
+
+#[test]
 fn what_is_no_recording_is_refused() {
     for text in ["", "\n\n# comment\n", "hello\n", "\0\0\0\0", "{\"version\": 1}\n"] {
         assert_eq!(

@@ -31,6 +31,8 @@ pub mod writer;
 
 pub use dataset::Dataset;
 pub use error::SinkError;
+#[doc(hidden)]
+pub use journal::bare as bare_journal;
 pub use journal::{Damage, DamageKind};
 pub use keys::{KEY_BYTES, Keys};
 pub use manifest::SealedFile;

@@ -14,6 +14,8 @@
 //! associated data are the header's fixed part and, for a record, all that
 //! stands before its ciphertext.
 
+pub mod bare;
+mod order;
 mod pack;
 mod read;
 #[cfg(test)]
@@ -78,11 +80,13 @@ impl Header {
     fn from_bytes(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
         let (version, rest) = rest.split_first_chunk::<2>()?;
-        let (_, rest) = rest.split_first_chunk::<2>()?;
+        let (zero, rest) = rest.split_first_chunk::<2>()?;
         let (length, rest) = rest.split_first_chunk::<4>()?;
         let (id, rest) = rest.split_first_chunk::<8>()?;
         let (salt, _) = rest.split_first_chunk::<32>()?;
-        let ours = *magic == HEADER_MAGIC && u16::from_le_bytes(*version) == VERSION;
+        // Bytes that are not kept are not authenticated either.
+        let ours =
+            *magic == HEADER_MAGIC && u16::from_le_bytes(*version) == VERSION && *zero == [0, 0];
         ours.then(|| Self {
             length: u32::from_le_bytes(*length),
             id: SegmentId::from_bytes(*id),

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::{
     CLOSED, Cipher, HEADER_BYTES, HEADER_MAGIC, Header, JournalBatch, MAX_RECORD_BYTES,
-    RECORD_BYTES, RECORD_MAGIC, RecordHead, TAG_BYTES, unpack,
+    RECORD_BYTES, RECORD_MAGIC, RecordHead, TAG_BYTES,
+    order::{Authentic, Step, steps},
+    unpack,
 };
 use crate::{Keys, Provenance, SCHEMA_VERSION, SegmentId, SinkError, error::At};
 
@@ -37,7 +39,7 @@ pub enum DamageKind {
     Hole,
     /// Bytes that are no record, but none is missing.
     Stray,
-    /// A record that was read already, or is older; skipped.
+    /// A record that is there once more, or of a write that was repeated; skipped.
     Repeated,
     /// The end is unusable: a write that did not finish, or was cut.
     Tail,
@@ -61,11 +63,12 @@ pub(crate) struct JournalReader {
     provenance: Provenance,
     length: u64,
     at: u64,
-    /// The last record that was accepted.
+    /// The last record read before any damage.
     sequence: u64,
     attempt: u32,
     damaged_from: Option<u64>,
-    waiting: Option<Found>,
+    /// What is left to do, once the journal is known to be damaged.
+    steps: Option<std::vec::IntoIter<Step>>,
     buffer: Vec<u8>,
 }
 
@@ -111,7 +114,7 @@ impl JournalReader {
                     sequence: 0,
                     attempt: 0,
                     damaged_from: (place > 0).then_some(0),
-                    waiting: None,
+                    steps: None,
                     buffer,
                 });
             }
@@ -136,55 +139,62 @@ impl JournalReader {
     /// # Errors
     /// [`SinkError::Io`] where the disk fails; damage is no error.
     pub(crate) fn next(&mut self) -> Result<Option<Found>, SinkError> {
-        if let Some(found) = self.waiting.take() {
-            return Ok(Some(found));
-        }
-        while self.at < self.length {
+        if self.steps.is_none() {
+            if self.at == self.length && self.damaged_from.is_none() {
+                return Ok(None);
+            }
             let place = self.at;
-            let Some(head) = self.record_at(place).at("read", &self.path)? else {
-                self.damaged_from.get_or_insert(place);
-                let next = find(&self.file, &RECORD_MAGIC, place + 1, self.length)
-                    .at("read", &self.path)?;
-                self.at = next.unwrap_or(self.length);
-                continue;
+            let record = match self.damaged_from {
+                None => self.record_at(place).at("read", &self.path)?,
+                Some(_) => None,
             };
-            let bytes = RECORD_BYTES as u64 + u64::from(head.length);
-            self.at = place + bytes;
-            if head.sequence <= self.sequence || head.attempt < self.attempt {
-                // What is damaged before it is judged by the next good record.
-                return Ok(Some(Found::Damage(Damage {
-                    at: place,
-                    bytes,
-                    kind: DamageKind::Repeated,
-                })));
+            if let Some(Authentic { bytes, head, .. }) = record
+                && head.sequence == self.sequence + 1
+                && head.attempt >= self.attempt
+            {
+                self.at += bytes;
+                (self.sequence, self.attempt) = (head.sequence, head.attempt);
+                let lost = Damage { at: place, bytes, kind: DamageKind::Hole };
+                return Ok(Some(self.content().unwrap_or(Found::Damage(lost))));
             }
-            let missing = head.sequence - self.sequence > 1;
-            (self.sequence, self.attempt) = (head.sequence, head.attempt);
-            let before = self.damaged_from.take();
-            let from = before.unwrap_or(place);
-            let damage = |to, kind| Found::Damage(Damage { at: from, bytes: to - from, kind });
-            let Some(found) = self.content() else {
-                return Ok(Some(damage(self.at, DamageKind::Hole)));
-            };
-            if !missing && before.is_none() {
-                return Ok(Some(found));
-            }
-            self.waiting = Some(found);
-            return Ok(Some(damage(
-                place,
-                if missing { DamageKind::Hole } else { DamageKind::Stray },
-            )));
+            // From here on it is not as it was written.
+            self.steps = Some(self.survey().at("read", &self.path)?.into_iter());
         }
-        let tail =
-            |at| Found::Damage(Damage { at, bytes: self.length - at, kind: DamageKind::Tail });
-        Ok(self.damaged_from.take().map(tail))
+        let Some(step) = self.steps.as_mut().and_then(Iterator::next) else { return Ok(None) };
+        let Authentic { at, bytes, .. } = match step {
+            Step::Report(damage) => return Ok(Some(Found::Damage(damage))),
+            Step::Read(record) => record,
+        };
+        let lost = Damage { at, bytes, kind: DamageKind::Hole };
+        let is_there = self.record_at(at).at("read", &self.path)?.is_some();
+        let found = if is_there { self.content() } else { None };
+        Ok(Some(found.unwrap_or(Found::Damage(lost))))
+    }
+
+    /// Looks through all that is not read yet.
+    fn survey(&mut self) -> io::Result<Vec<Step>> {
+        let (mut records, mut unusable) = (Vec::new(), Vec::new());
+        let mut damaged_from = self.damaged_from.take();
+        while self.at < self.length {
+            if let Some(record) = self.record_at(self.at)? {
+                unusable.extend(damaged_from.take().map(|from| from..record.at));
+                self.at += record.bytes;
+                records.push(record);
+            } else {
+                damaged_from.get_or_insert(self.at);
+                let next = find(&self.file, &RECORD_MAGIC, self.at + 1, self.length)?;
+                self.at = next.unwrap_or(self.length);
+            }
+        }
+        unusable.extend(damaged_from.map(|from| from..self.length));
+        Ok(steps(records, unusable, (self.sequence, self.attempt), self.length))
     }
 }
 
 impl JournalReader {
-    /// The head of the record at `place`, its plaintext in the buffer; `None`
-    /// where no record authenticates.
-    fn record_at(&mut self, place: u64) -> io::Result<Option<RecordHead>> {
+    /// The record at `place`, its plaintext in the buffer; `None` where none
+    /// authenticates.
+    fn record_at(&mut self, place: u64) -> io::Result<Option<Authentic>> {
         let mut head = [0; RECORD_BYTES];
         if !read_exact(&self.file, &mut head, place)? {
             return Ok(None);
@@ -194,7 +204,9 @@ impl JournalReader {
         if !ciphertext(&self.file, from, head.length, self.length, &mut self.buffer)? {
             return Ok(None);
         }
-        Ok(self.cipher.open(Some(head), &mut self.buffer).then_some(head))
+        let bytes = RECORD_BYTES as u64 + u64::from(head.length);
+        let record = Authentic { at: place, bytes, head };
+        Ok(self.cipher.open(Some(head), &mut self.buffer).then_some(record))
     }
 
     fn content(&self) -> Option<Found> {

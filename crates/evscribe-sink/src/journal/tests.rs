@@ -1,5 +1,7 @@
 //! What is left of a journal after anything was done to it.
 
+mod harms;
+
 use std::{fs, path::Path, sync::LazyLock};
 
 use arrow::{array::AsArray, datatypes::TimestampMicrosecondType};
@@ -13,6 +15,7 @@ use crate::{
     Clock, Provenance, SinkError, Table,
     encode::{Encoder, wall_us},
 };
+use harms::{Harm, apply, harm};
 
 const RECORDS: u64 = 12;
 
@@ -64,6 +67,16 @@ static JOURNAL: LazyLock<(Vec<u8>, Vec<usize>)> = LazyLock::new(|| {
     }
     writer.close().unwrap();
     (fs::read(writer.path()).unwrap(), ends)
+});
+
+/// Another journal under the same key.
+static OTHER: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().unwrap();
+    let id = SegmentId::of(b"other");
+    let mut writer = JournalWriter::create(directory.path(), id, &provenance(), &keys()).unwrap();
+    writer.append(&[batch(1), batch(2)]).unwrap();
+    writer.close().unwrap();
+    fs::read(writer.path()).unwrap()
 });
 
 /// What is read: the times of the batches, the damages, whether it was closed.
@@ -126,6 +139,19 @@ fn one_damaged_header_is_no_loss() {
 }
 
 #[test]
+fn no_byte_of_a_header_changes_unnoticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (bytes, ends) = JOURNAL.clone();
+    for at in 0..HEADER_BYTES {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1;
+        let (times, damages, _) = read(directory.path(), &damaged).unwrap();
+        let damage = Damage { at: 0, bytes: ends[0] as u64, kind: DamageKind::Stray };
+        assert_eq!((times, damages), (all(), vec![damage]), "byte {at}");
+    }
+}
+
+#[test]
 fn a_failed_write_leaves_no_trace_and_no_nonce_is_used_twice() {
     let directory = tempfile::tempdir().unwrap();
     let mut writer =
@@ -181,42 +207,54 @@ fn a_batch_larger_than_a_record_is_split() {
     assert!(records > 1);
 }
 
-/// One way to damage a file.
-#[derive(Clone, Debug)]
-enum Harm {
-    Flip(usize, u8),
-    Cut(usize, usize),
-    Double(usize, usize, usize),
+/// The journal's records in that order, then its end.
+fn reordered(order: &[usize]) -> Vec<u8> {
+    let (bytes, ends) = &*JOURNAL;
+    let mut out = bytes[..ends[0]].to_vec();
+    order.iter().for_each(|record| out.extend(&bytes[ends[record - 1]..ends[*record]]));
+    out.extend(&bytes[ends[RECORDS as usize]..]);
+    out
 }
 
-fn harm(length: usize) -> impl Strategy<Value = Harm> {
-    prop_oneof![
-        (0..length, 0..8_u8).prop_map(|(at, bit)| Harm::Flip(at, bit)),
-        (0..length, 1..2000_usize).prop_map(|(at, bytes)| Harm::Cut(at, bytes)),
-        (0..length, 1..4000_usize, 0..length)
-            .prop_map(|(from, bytes, to)| Harm::Double(from, bytes, to)),
-    ]
+#[test]
+fn a_record_that_stands_elsewhere_is_read_in_its_turn() {
+    let directory = tempfile::tempdir().unwrap();
+    let bytes = reordered(&[1, 2, 12, 4, 5, 6, 7, 3, 8, 9, 10, 11]);
+    assert_eq!(read(directory.path(), &bytes).unwrap(), (all(), vec![], true));
 }
 
-fn apply(bytes: &mut Vec<u8>, harm: &Harm) {
-    match *harm {
-        Harm::Flip(at, bit) => {
-            if let Some(byte) = bytes.get_mut(at) {
-                *byte ^= 1 << bit;
-            }
-        }
-        Harm::Cut(at, count) => {
-            let at = at.min(bytes.len());
-            let to = (at + count).min(bytes.len());
-            bytes.drain(at..to);
-        }
-        Harm::Double(from, count, to) => {
-            let from = from.min(bytes.len());
-            let copy = bytes[from..(from + count).min(bytes.len())].to_vec();
-            let to = to.min(bytes.len());
-            bytes.splice(to..to, copy);
-        }
-    }
+#[test]
+fn a_late_record_that_stands_early_once_more_costs_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let bytes = reordered(&[12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    let (times, damages, closed) = read(directory.path(), &bytes).unwrap();
+    assert_eq!((times, closed), (all(), true));
+    let [damage] = damages[..] else { panic!("{damages:?}") };
+    let (_, ends) = &*JOURNAL;
+    let twelfth = (ends[12] - ends[11]) as u64;
+    assert_eq!(damage, Damage { at: ends[12] as u64, bytes: twelfth, kind: DamageKind::Repeated });
+}
+
+#[test]
+fn another_journal_behind_this_one_is_reported_and_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut bytes, _) = JOURNAL.clone();
+    let at = bytes.len() as u64;
+    bytes.extend(&*OTHER);
+    let kind = DamageKind::Tail;
+    let damage = Damage { at, bytes: OTHER.len() as u64, kind };
+    assert_eq!(read(directory.path(), &bytes).unwrap(), (all(), vec![damage], true));
+}
+
+/// The records that stand whole somewhere in `bytes`, by number.
+fn whole(bytes: &[u8]) -> Vec<i64> {
+    let (journal, ends) = &*JOURNAL;
+    let is_there = |record: &[u8]| bytes.windows(record.len()).any(|window| window == record);
+    let spans = ends.windows(2).zip(1..);
+    spans
+        .filter(|(span, _)| is_there(&journal[span[0]..span[1]]))
+        .map(|(_, number)| number)
+        .collect()
 }
 
 proptest! {
@@ -231,17 +269,25 @@ proptest! {
         let Ok((times, damages, closed)) = read(directory.path(), &damaged) else {
             return Ok(());
         };
-        prop_assert!(times.is_sorted_by(|a, b| a < b), "in order, once each: {times:?}");
+        prop_assert_eq!(&times, &whole(&damaged), "what stands whole is read in order, once: {:?}", damages);
         if damaged != bytes {
-            prop_assert!(!damages.is_empty() || !closed, "the damage is reported");
+            // Unless all that changed is the order, which is put right.
+            let is_all_there = times == all() && damaged.len() == bytes.len();
+            prop_assert!(!damages.is_empty() || !closed || is_all_there, "the damage is reported");
         }
         if times != all() {
             let hole = damages.iter().any(|damage| matches!(damage.kind, DamageKind::Hole | DamageKind::Tail));
             prop_assert!(hole || !closed, "the loss is reported: {times:?} {damages:?}");
         }
-        for damage in &damages {
-            prop_assert!(damage.at + damage.bytes <= damaged.len() as u64);
+        for (before, after) in damages.iter().zip(damages.iter().skip(1)) {
+            prop_assert!(before.at + before.bytes <= after.at || before.at > after.at, "{damages:?}");
         }
+        // Each byte is of a header, of a record that was read, or reported.
+        let read: usize = times.iter().map(|time| JOURNAL.1[*time as usize] - JOURNAL.1[*time as usize - 1]).sum();
+        let closing = if closed { bytes.len() - JOURNAL.1[RECORDS as usize] } else { 0 };
+        let reported: u64 = damages.iter().map(|damage| damage.bytes).sum();
+        let headers = damaged.len() - read - closing - reported as usize;
+        prop_assert!([0, JOURNAL.1[0] / 2, JOURNAL.1[0]].contains(&headers), "{headers} bytes are told nowhere: {damages:?}");
     }
 
     #[test]
