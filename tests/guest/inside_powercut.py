@@ -95,13 +95,6 @@ def places(log: list[Entry], marks: list[dict], steps: list[int], chance: random
     return chance.sample(plain, CUTS // 2) + chance.sample(sealing, CUTS // 2)
 
 
-def write(disk: int, entry: Entry, data: memoryview) -> None:
-    if entry.flags & DISCARD:
-        os.pwrite(disk, bytes(entry.sectors * SECTOR), entry.sector * SECTOR)
-    elif data:
-        os.pwrite(disk, data, entry.sector * SECTOR)
-
-
 def cut(seed: int, n: int, folder: str, log_path: str, disk_path: str) -> None:
     marks = [json.loads(line) for line in open(f"{folder}/marks.jsonl")]
     steps = [int(line) for line in open(f"{folder}/steps")]
@@ -113,17 +106,16 @@ def cut(seed: int, n: int, folder: str, log_path: str, disk_path: str) -> None:
     with open(disk_path, "r+b") as disk:
         for at, entry in enumerate(log[:place]):
             assert not (is_flush(entry) and entry.data), "the device mapper sends the two one by one"
-            for offset in range(0, len(entry.data), SECTOR if at > last_flush else len(entry.data)):
-                data = entry.data[offset:]
-                if at > last_flush and not entry.flags & FUA:
-                    # In the cache when the power went.
-                    data = data[:SECTOR]
-                    if not in_flush or chance.random() < 0.5:
-                        lost += 1
-                        continue
-                    left += 1
+            is_durable = at < last_flush or entry.flags & FUA
+            step = SECTOR if not is_durable else len(entry.data)
+            for offset in range(0, len(entry.data), step or 1):
+                # What is in the cache when the power goes is gone, or half of it.
+                if not is_durable and (not in_flush or chance.random() < 0.5):
+                    lost += 1
+                    continue
+                left += not is_durable
                 disk.seek(entry.sector * SECTOR + offset)
-                disk.write(data)
+                disk.write(entry.data[offset : offset + step])
             if entry.flags & DISCARD:
                 disk.seek(entry.sector * SECTOR)
                 disk.write(bytes(entry.sectors * SECTOR))

@@ -74,7 +74,6 @@ table "$healthy"
 healed 5
 
 fault read_only
-sync -f $state
 echo u >/proc/sysrq-trigger
 sleep 1
 mount -o remount,rw /
@@ -88,7 +87,7 @@ sleep 2
 cp /run/evscribe/evscribe.prom $scratch/
 grep -E 'Vm(HWM|RSS)' /proc/$(main_pid)/status >$scratch/memory
 systemctl show evscribed >$scratch/unit-selfhealed
-sync -f $state
+sync
 find $state/dataset -name '*.parquet' -exec sha256sum {} + | sort >$scratch/during/last.sealed
 
 # Nothing at all works any more: ext4 gives itself up until it is mounted anew.
