@@ -19,7 +19,7 @@ def guest(request):
     with capture.global_and_fixture_disabled():
         print(flush=True)
         try:
-            return harness.run(name, request.module.INSIDE, time=getattr(request.module, "TIME", "virtual"))
+            return harness.run(name, request.module.INSIDE, rtc=getattr(request.module, "RTC", "vm"))
         except harness.GuestFailed as failure:
             why = str(failure)
     pytest.fail(why, pytrace=False)

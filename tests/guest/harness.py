@@ -27,9 +27,9 @@ class GuestFailed(Exception):
     """The steps did not come to their end; the message says where to look."""
 
 
-def run(name: str, inside: "str | list[str]", limit_s: int = 900, time: str = "virtual") -> "Guest":
-    """Boots the guest for these steps; raises GuestFailed otherwise. `time`: the
-    guest's, "virtual" or the "host"'s."""
+def run(name: str, inside: "str | list[str]", limit_s: int = 900, rtc: str = "vm") -> "Guest":
+    """Boots the guest for these steps; raises GuestFailed otherwise. `rtc`: what
+    its hardware clock follows, "vm" (virtual time) or "host"."""
     folder = RUNS / name
     # For whoever works on assertions: what the last run brought out, not a new one.
     if os.environ.get("EVSCRIBE_GUEST_REUSE") and (folder / "out" / "result").exists():
@@ -42,7 +42,7 @@ def run(name: str, inside: "str | list[str]", limit_s: int = 900, time: str = "v
     # A generator from elsewhere, for whoever works on it.
     if own_hands := os.environ.get("EVSCRIBE_HANDS"):
         shutil.copy(own_hands, folder / "out" / "hands")
-    environment = os.environ | {"EVSCRIBE_GUEST_TIME": time}
+    environment = os.environ | {"EVSCRIBE_GUEST_RTC": rtc}
     done = subprocess.run([HERE / "boot", folder, str(limit_s)], env=environment, check=False)
     if done.returncode != 0:
         raise GuestFailed(f"scenario {name} failed inside; see {folder / 'console.log'}")

@@ -48,14 +48,16 @@ umount /var/lib/evscribe
 say "the log has $(dmsetup status state | cut -d' ' -f4) entries"
 
 disk=/dev/shm/disk
+# Each start is another boot to the service.
+mkdir -p /run/systemd/system/evscribed.service.d
+printf '[Service]\\nEnvironmentFile=/run/boot\\n' >/run/systemd/system/evscribed.service.d/boot.conf
+systemctl daemon-reload
 for cut in $(seq 0 {CUTS - 1}); do
     truncate -s 0 $disk
     truncate -s ${{mib}}M $disk
     python3 /repo/tests/guest/inside_powercut.py cut {SEED} $cut $scratch /dev/ram1 $disk >>$scratch/cuts.jsonl
     mount -o loop $disk /var/lib/evscribe
-    mkdir -p /run/systemd/system/evscribed.service.d
-    printf '[Service]\\nEnvironment=EVSCRIBE_BOOT_ID=%032x\\n' $((cut + 1)) >/run/systemd/system/evscribed.service.d/boot.conf
-    systemctl daemon-reload
+    printf 'EVSCRIBE_BOOT_ID=%032x\\n' $((cut + 1)) >/run/boot
     systemctl start evscribed
     systemctl stop evscribed
     mkdir -p $scratch/cut-$cut
@@ -105,9 +107,9 @@ def it_cuts_under_load_and_inside_seals(guest):
     assert [cut["in_flush"] for cut in told] == [False] * 5 + [True] * 5
     first, last = sent(guest, "mouse")[0][0], sent(guest, "mouse")[-1][0]
     assert all(first < cut["at_us"] < last for cut in told)
-    # The cache had something to lose, and did not lose all of it.
-    assert sum(cut["sectors_lost_with_cache"] for cut in told) > 100
-    assert sum(cut["sectors_left_of_cache"] for cut in told) > 100
+    # Where a flush was under way, the cache lost some and kept some.
+    for cut in told:
+        assert bool(cut["sectors_lost_with_cache"]) == bool(cut["sectors_left_of_cache"]) == cut["in_flush"]
 
 
 def it_loses_at_most_a_second_before_each_cut(guest):
