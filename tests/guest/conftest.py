@@ -23,3 +23,11 @@ def guest(request):
         except harness.GuestFailed as failure:
             why = str(failure)
     pytest.fail(why, pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What was measured, of runs that pass too."""
+    if harness.FIGURES:
+        terminalreporter.section("measured")
+        for figure in harness.FIGURES:
+            terminalreporter.write_line(figure)

@@ -23,6 +23,15 @@ RUNS = REPO / "target" / "guest" / "runs"
 PREAMBLE = "source /repo/tests/guest/inside.sh\n"
 
 
+# What scenarios measured, shown at the end of the run.
+FIGURES: list[str] = []
+
+
+def figure(text: str) -> None:
+    """Keeps a measured figure: a line that the run shows at its end."""
+    FIGURES.append(text)
+
+
 class GuestFailed(Exception):
     """The steps did not come to their end; the message says where to look."""
 

@@ -7,6 +7,7 @@ that would be measured too.
 
 import json
 
+from harness import figure
 from record import event_row, expected_events
 
 KILLS = 20
@@ -85,7 +86,7 @@ def it_was_killed_twenty_times_and_came_back(guest):
 
 def it_loses_at_most_a_second_before_each_kill(guest):
     lost = windows_us(guest)
-    print(f"lost window of {len(lost)} kills: max {max(lost) / 1000:.0f} ms, median {sorted(lost)[len(lost) // 2] / 1000:.0f} ms")
+    figure(f"lost window of {len(lost)} kills: max {max(lost) / 1000:.0f} ms, median {sorted(lost)[len(lost) // 2] / 1000:.0f} ms")
     assert max(lost) <= WINDOW_US
 
 

@@ -3,6 +3,7 @@ is read as far as the kernel lets anybody, and none disturbs another."""
 
 from collections import defaultdict
 
+from harness import figure
 from record import assert_same, event_row, event_rows, expected_events, expected_touch, touch_rows
 
 BLINKS = 200
@@ -101,7 +102,7 @@ def holes(guest, play: str) -> int:
     # The last hole may reach to the end of the flood.
     assert tail == 0 or max(m["until_boot_us"] for m in marks.values()) >= until - 250_000
     took = (until - since - 200_000) / 1e6
-    print(f"{play}: {asked / took:.0f} reports/s, {len(numbers)} rows, {missing} missing in {gaps} marked gaps, {tail} at the end")
+    figure(f"{play}: {asked / took:.0f} reports/s, {len(numbers)} rows, {missing} missing in {gaps} marked gaps, {tail} at the end")
     assert numbers[0][1] == 0 and len(numbers) + missing + tail == asked
     return missing + tail
 
@@ -134,7 +135,7 @@ def it_keeps_forty_keys_of_one_report_apart(guest):
 
 def it_holds_no_more_after_two_hundred_devices_came_and_went(guest):
     before, after = [[int(word) for word in line.split()] for line in guest.text("held").splitlines()]
-    print(f"descriptors {before[0]} → {after[0]}, memory {before[1]} → {after[1]} KiB, {guest.text('memory').split()[1]} KiB at most")
+    figure(f"descriptors {before[0]} → {after[0]}, memory {before[1]} → {after[1]} KiB, {guest.text('memory').split()[1]} KiB at most")
     assert after[0] == before[0]
     # A page table and an allocator's chunk may come; a device that is kept would
     # be a KiB each time.

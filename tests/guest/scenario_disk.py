@@ -6,6 +6,7 @@ All faults come from below the file system, by device-mapper, or from its mount.
 
 import json
 
+from harness import figure
 from record import assert_same, event_rows, expected_events
 
 INSIDE = r"""
@@ -179,7 +180,7 @@ def it_keeps_sealed_files_as_they_are(guest):
 
 def it_stays_small(guest):
     peak_kib = int(guest.text("memory").split()[1])
-    print(f"peak memory through the faults: {peak_kib / 1024:.1f} MiB")
+    figure(f"peak memory through the faults: {peak_kib / 1024:.1f} MiB")
     # MemoryMax of its unit.
     assert peak_kib < 128 * 1024
 

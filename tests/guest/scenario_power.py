@@ -114,7 +114,7 @@ def it_cuts_under_load_and_inside_seals(guest):
 
 def it_loses_at_most_a_second_before_each_cut(guest):
     windows = [lost_us(guest, cut) for cut in cuts(guest)]
-    print(f"lost window of {len(windows)} power cuts: max {max(windows) / 1000:.0f} ms, all {[w // 1000 for w in windows]} ms")
+    harness.figure(f"lost window of {len(windows)} power cuts: max {max(windows) / 1000:.0f} ms, all {[w // 1000 for w in windows]} ms")
     assert max(windows) <= WINDOW_US
 
 

@@ -4,6 +4,7 @@ Nothing grows, nothing is lost.
 The hour is the guest's: pauses cost the host nothing.
 """
 
+from harness import figure
 from record import assert_same, event_rows, expected_events, expected_touch, touch_rows
 
 ROUNDS = 15
@@ -47,7 +48,7 @@ def it_lasts_an_hour_without_a_restart(guest):
 
 def it_holds_no_more_descriptors_or_threads_at_the_end(guest):
     descriptors, _, threads = zip(*held(guest))
-    print(f"descriptors {min(descriptors)} to {max(descriptors)}, threads {min(threads)} to {max(threads)}")
+    figure(f"descriptors {min(descriptors)} to {max(descriptors)}, threads {min(threads)} to {max(threads)}")
     # A journal is open between a burst and its seal.
     assert max(descriptors) - min(descriptors) <= 1
     assert set(threads[1:]) == {threads[0]}
@@ -57,7 +58,7 @@ def it_holds_no_more_memory_at_the_end(guest):
     """What the first rounds need is made once; what each round kept would show:
     its rows alone are a hundred KiB."""
     kib = [kib for _, kib, _ in held(guest)]
-    print(f"memory after each burst: {kib} KiB, {guest.text('memory').split()[1]} KiB at most")
+    figure(f"memory after each burst: {kib} KiB, {guest.text('memory').split()[1]} KiB at most")
     third = ROUNDS // 3
     assert max(kib[-third:]) - max(kib[:third]) < 512
 

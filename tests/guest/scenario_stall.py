@@ -6,6 +6,7 @@ The disk does not fail, it is silent: dmsetup suspends it, as a cable or a stora
 network does. The writer's queue holds 256 batches, of 0.4 s or 2,048 rows each.
 """
 
+from harness import figure
 from record import by_report, event_row, expected_events
 
 INSIDE = """
@@ -77,7 +78,7 @@ def it_survives(guest):
 
 def it_accounts_for_each_row_of_thirty_seconds_at_8_khz(guest):
     sent, there, lost = counted(guest, "fast", "mouse")
-    print(f"8 kHz, 30 s without a disk: {sent} rows sent, {there} there, {lost} marked as lost")
+    figure(f"8 kHz, 30 s without a disk: {sent} rows sent, {there} there, {lost} marked as lost")
     assert sent >= 31 * 8000
     assert there + lost == sent
 
@@ -87,7 +88,7 @@ def it_accounts_for_each_row_beyond_the_queue(guest):
     total = 0
     for play, name in (("long", "mouse"), ("typed", "keyboard")):
         sent, there, lost = counted(guest, play, name)
-        print(f"135 s without a disk, {name}: {sent} rows sent, {there} there, {lost} marked as lost")
+        figure(f"135 s without a disk, {name}: {sent} rows sent, {there} there, {lost} marked as lost")
         assert there + lost == sent, name
         assert lost > 0, name
         total += lost
@@ -119,6 +120,6 @@ def it_misses_nothing_in_the_kernel(guest):
 
 def it_stays_within_its_unit_s_memory(guest):
     told = memory(guest)
-    print(f"memory, KiB at most and then: {told}")
+    figure(f"memory, KiB at most and then: {told}")
     # MemoryMax=128M; a page of the journal is the kernel's, not ours.
     assert told["after"][0] < 112 * 1024

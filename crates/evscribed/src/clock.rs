@@ -61,12 +61,13 @@ impl Clock {
         self.timer.as_fd().as_raw_fd()
     }
 
-    /// A new anchor, for a new segment.
+    /// A new anchor, for a new segment. A sleep is still to be told by
+    /// [`Clock::changed`]: the segment may begin before the timer is seen.
     ///
     /// # Errors
     /// Where a clock cannot be read.
     pub(crate) fn anchor(&mut self) -> std::io::Result<Anchor> {
-        (self.anchor, self.slept) = read()?;
+        self.anchor = read()?.0;
         Ok(self.anchor)
     }
 
