@@ -98,7 +98,9 @@ impl Service<'_> {
         if change.stepped_us.is_some() {
             self.mark(MarkKind::Clock, "wall_clock_set", None);
         }
-        // What was read so far belongs to the anchor before.
+        // What was read so far belongs to the anchor before; also what the kernel
+        // let go of when the machine fell asleep, in frames that it does not end.
+        self.devices.settle();
         self.send(Some(evscribe_reader::now()?));
         self.seal();
         Ok(())
