@@ -124,6 +124,14 @@ mod tests {
     }
 
     #[test]
+    fn a_new_anchor_leaves_a_sleep_to_be_told() {
+        let mut clock = Clock::new().unwrap();
+        clock.slept = Duration::from_secs(7);
+        clock.anchor().unwrap();
+        assert_eq!(clock.slept, Duration::from_secs(7));
+    }
+
+    #[test]
     fn the_anchor_ties_both_clocks_within_a_millisecond() {
         let anchor = Clock::new().unwrap().anchor().unwrap();
         let wall = clock_gettime(ClockId::CLOCK_REALTIME).unwrap().num_microseconds();
