@@ -78,6 +78,19 @@ def windows_us(guest) -> list[int]:
     return out
 
 
+def still_down(asked: list[tuple], until: int) -> list[tuple]:
+    """The presses before `until` that end after it."""
+    down: dict = {}
+    for t, row in asked:
+        if t >= until:
+            break
+        if row[0] in ("key", "button"):
+            down[row[1]] = (t, row)
+            if not row[2]:
+                del down[row[1]]
+    return list(down.values())
+
+
 def it_was_killed_twenty_times_and_came_back(guest):
     assert guest.unit()["NRestarts"] == str(KILLS)
     assert len(kills(guest)) == KILLS
@@ -101,21 +114,17 @@ def it_has_every_event_from_the_opening_to_that_window_once(guest):
                 continue
             began = first_start(guest, life)
             assert began is not None, "rows of a life whose start mark is lost"
-            # The devices open just after the mark; what was down then has no release.
-            held: set = set()
+            # What was down when the devices opened has no release.
+            first = max(t for t, row in asked if t <= got[0][0] and row == got[0][1])
+            held = {row[1] for _, row in still_down(asked, first)}
             wanted = []
             for t, row in asked:
-                if row[0] in ("key", "button"):
-                    if t < got[0][0] - 5_000:
-                        (held.add if row[2] else held.discard)(row[1])
-                        continue
-                    if not row[2] and row[1] in held:
-                        held.discard(row[1])
-                        continue
-                if t >= got[0][0] - 5_000 and t <= got[-1][0]:
-                    wanted.append((t, row))
-            while wanted and wanted[0][1] != got[0][1]:
-                wanted.pop(0)
+                if not first <= t <= got[-1][0]:
+                    continue
+                if row[0] in ("key", "button") and not row[2] and row[1] in held:
+                    held.discard(row[1])
+                    continue
+                wanted.append((t, row))
             assert [row for _, row in got] == [row for _, row in wanted], f"{name}, life from {life[0]} µs"
             assert all(0 <= t - s <= 5_000 for (t, _), (s, _) in zip(got, wanted))
             assert got[0][0] - max(began, asked[0][0]) <= WINDOW_US
