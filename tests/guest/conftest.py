@@ -19,7 +19,15 @@ def guest(request):
     with capture.global_and_fixture_disabled():
         print(flush=True)
         try:
-            return harness.run(name, request.module.INSIDE)
+            return harness.run(name, request.module.INSIDE, rtc=getattr(request.module, "RTC", "vm"))
         except harness.GuestFailed as failure:
             why = str(failure)
     pytest.fail(why, pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What was measured, of runs that pass too."""
+    if harness.FIGURES:
+        terminalreporter.section("measured")
+        for figure in harness.FIGURES:
+            terminalreporter.write_line(figure)

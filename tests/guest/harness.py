@@ -23,12 +23,22 @@ RUNS = REPO / "target" / "guest" / "runs"
 PREAMBLE = "source /repo/tests/guest/inside.sh\n"
 
 
+# What scenarios measured, shown at the end of the run.
+FIGURES: list[str] = []
+
+
+def figure(text: str) -> None:
+    """Keeps a measured figure: a line that the run shows at its end."""
+    FIGURES.append(text)
+
+
 class GuestFailed(Exception):
     """The steps did not come to their end; the message says where to look."""
 
 
-def run(name: str, inside: "str | list[str]", limit_s: int = 900) -> "Guest":
-    """Boots the guest for these steps; raises GuestFailed otherwise."""
+def run(name: str, inside: "str | list[str]", limit_s: int = 900, rtc: str = "vm") -> "Guest":
+    """Boots the guest for these steps; raises GuestFailed otherwise. `rtc`: what
+    its hardware clock follows, "vm" (virtual time) or "host"."""
     folder = RUNS / name
     # For whoever works on assertions: what the last run brought out, not a new one.
     if os.environ.get("EVSCRIBE_GUEST_REUSE") and (folder / "out" / "result").exists():
@@ -41,7 +51,8 @@ def run(name: str, inside: "str | list[str]", limit_s: int = 900) -> "Guest":
     # A generator from elsewhere, for whoever works on it.
     if own_hands := os.environ.get("EVSCRIBE_HANDS"):
         shutil.copy(own_hands, folder / "out" / "hands")
-    done = subprocess.run([HERE / "boot", folder, str(limit_s)], check=False)
+    environment = os.environ | {"EVSCRIBE_GUEST_RTC": rtc}
+    done = subprocess.run([HERE / "boot", folder, str(limit_s)], env=environment, check=False)
     if done.returncode != 0:
         raise GuestFailed(f"scenario {name} failed inside; see {folder / 'console.log'}")
     guest = Guest(folder / "out" / "result")
@@ -107,6 +118,10 @@ class Dataset:
         if table not in self._tables:
             self._tables[table] = [row for file in self.files(table) for row in _rows(file)]
         return self._tables[table]
+
+    def rows_by_file(self, table: str) -> list[list[dict]]:
+        """The same, file by file."""
+        return [_rows(file) for file in self.files(table)]
 
     def device_numbers(self, name: str) -> set[int]:
         """The numbers of the devices of that name (level full only)."""

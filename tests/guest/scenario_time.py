@@ -61,6 +61,15 @@ def it_anchors_anew_after_each_step(guest):
     assert steps == [1, -1]
 
 
+def it_has_times_in_order_within_each_file(guest):
+    """Back by an hour, the wall clock says times again: in another file."""
+    for table in ("events", "marks"):
+        for rows in guest.dataset.rows_by_file(table):
+            times = [row["time_us"] for row in rows]
+            assert times == sorted(times)
+            assert len({row["time_us"] - row["boot_us"] for row in rows}) == 1
+
+
 def it_loses_no_event_over_a_step(guest):
     typed = [e for line in guest.sent_at("typed.jsonl") for e in line["events"] if e[0] == 1 and e[2] != 2]
     since = guest.sent_at("typed.jsonl")[0]["t_us"]

@@ -7,7 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+    sys::statvfs::{FsFlags, statvfs},
+};
 use sha2::{Digest, Sha256};
 
 use crate::{SinkError, error::At, keys::hex};
@@ -66,8 +70,16 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), SinkError> {
 }
 
 /// Bytes an unprivileged process may still write at `path`.
+///
+/// # Errors
+/// `EROFS` where the file system is read-only: ext4, once it was remounted so by
+/// force, takes what is written to open files and lets each sync succeed, but
+/// keeps it in memory. Source: `ext4_sync_file` in fs/ext4/fsync.c.
 pub(crate) fn free_bytes(path: &Path) -> Result<u64, SinkError> {
-    let stat = nix::sys::statvfs::statvfs(path).at("look at", path)?;
+    let stat = statvfs(path).at("look at", path)?;
+    if stat.flags().contains(FsFlags::ST_RDONLY) {
+        return Err(io::Error::from(Errno::EROFS)).at("write to", path);
+    }
     Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }
 
@@ -81,7 +93,7 @@ impl Lock {
     pub(crate) fn of(directory: &Path) -> Result<Self, SinkError> {
         let file = File::open(directory).at("open", directory)?;
         Flock::lock(file, FlockArg::LockExclusiveNonblock).map(Self).map_err(|(file, errno)| {
-            if errno == nix::errno::Errno::EWOULDBLOCK {
+            if errno == Errno::EWOULDBLOCK {
                 SinkError::Busy { path: directory.into(), pid: holder(&file) }
             } else {
                 SinkError::Io { doing: "lock", path: directory.into(), source: errno.into() }

@@ -96,6 +96,8 @@ pub struct Service<'a> {
     devices: Devices,
     status: Status,
     open: Option<Person>,
+    /// Since when the disk is full.
+    full_since: Option<BootUs>,
     /// Up to here numbers may be given before they must be kept anew.
     reserved: Counters,
     dirty_since: Option<Instant>,

@@ -6,11 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+mod blink;
 mod catalogue;
+mod chord;
+mod crowd;
 mod desk;
 mod device;
+mod flood;
 mod hold;
 mod keyboard;
+mod liar;
 mod mouse;
 mod overflow;
 mod player;
@@ -140,6 +145,31 @@ enum What {
         #[arg(long, default_value_t = 3)]
         rounds: u64,
     },
+    /// Sixteen devices at once
+    Crowd {
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// A mouse at the highest rate there is, a keyboard beside it
+    Flood {
+        #[arg(long, default_value_t = 50_000)]
+        reports: u64,
+    },
+    /// Forty keys in one report
+    Chord {
+        #[arg(long, default_value_t = 5)]
+        rounds: u64,
+    },
+    /// A keyboard that appears and vanishes
+    Blink {
+        #[arg(long, default_value_t = 200)]
+        times: u64,
+    },
+    /// A touchpad that does not do what it declared
+    Liar {
+        #[arg(long, default_value_t = 500)]
+        reports: u64,
+    },
 }
 
 fn main() -> Result<()> {
@@ -210,6 +240,11 @@ fn perform(what: &What, player: &mut Player, random: &mut Random) -> Result<()> 
         What::Zoo { seconds } => show_zoo(player, seconds),
         What::Hold => hold::hold(player, random),
         What::Overflow { ref reader, rounds } => overflow::overflow(player, random, reader, rounds),
+        What::Crowd { seconds } => crowd::crowd(player, random, seconds),
+        What::Flood { reports } => flood::flood(player, random, reports),
+        What::Chord { rounds } => chord::chord(player, rounds),
+        What::Blink { times } => blink::blink(player, random, times),
+        What::Liar { reports } => liar::liar(player, random, reports),
     }
 }
 

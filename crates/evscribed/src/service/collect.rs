@@ -8,6 +8,9 @@ use super::{Service, Settings};
 use crate::devices::Unread;
 use crate::gate::{Person, Verdict};
 
+/// Why the writer stands still, and the reason of the mark that says so.
+pub(super) const DISK_FULL: &str = "disk_full";
+
 impl Service<'_> {
     /// Asks the gate, and opens or closes as it says. `reason` is what made it ask.
     pub(super) fn decide(&mut self, reason: &'static str) {
@@ -43,6 +46,7 @@ impl Service<'_> {
             return;
         }
         self.devices.close_all(kind, reason, unread);
+        self.mark_full();
         self.mark(kind, reason, None);
         self.send(None);
         self.seal();
@@ -94,10 +98,19 @@ impl Service<'_> {
         if change.stepped_us.is_some() {
             self.mark(MarkKind::Clock, "wall_clock_set", None);
         }
-        // What was read so far belongs to the anchor before.
+        // What was read so far belongs to the anchor before; also what the kernel
+        // let go of when the machine fell asleep, in frames that it does not end.
+        self.devices.settle();
         self.send(Some(evscribe_reader::now()?));
         self.seal();
         Ok(())
+    }
+
+    /// Marks how long the disk was full, if it was; until now.
+    pub(super) fn mark_full(&mut self) {
+        if let Some(since) = self.full_since.take() {
+            self.mark(MarkKind::DiskFull, DISK_FULL, Some(since));
+        }
     }
 
     /// A mark of the collector itself, now or from `since` until now.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use evscribe_sink::Report;
 
+use super::collect::DISK_FULL;
 use super::{SEND_AFTER, Service, unix_now};
 use crate::gate::Verdict;
 use crate::status::{OpenDevice, State};
@@ -41,16 +42,19 @@ impl Service<'_> {
 
     pub(super) fn read_reports(&mut self) {
         self.has_news = true;
-        for report in self.reports.try_iter() {
+        for report in self.reports.try_iter().collect::<Vec<_>>() {
             crate::report::say(&report);
             match report {
-                Report::Stalled { message, .. } if self.open.is_some() => {
+                Report::Stalled { message, reason } if self.open.is_some() => {
                     self.status.state = State::Stalled;
                     self.status.reason = message;
+                    let now = evscribe_reader::now().ok();
+                    self.full_since = now.filter(|_| reason == DISK_FULL);
                 }
                 Report::Resumed { .. } if self.open.is_some() => {
                     self.status.state = State::Collecting;
                     self.status.reason = "the disk takes rows again".into();
+                    self.mark_full();
                 }
                 Report::Sealed { files, .. } => {
                     self.status.sealed_files += files.len() as u64;

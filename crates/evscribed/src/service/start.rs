@@ -114,6 +114,7 @@ impl<'a> Service<'a> {
             devices,
             status,
             open: None,
+            full_since: None,
             reserved: saved.counters(),
             dirty_since: None,
             segment_since: None,
