@@ -15,7 +15,7 @@ sharedir    = $(DESTDIR)$(PREFIX)/share
 docdir      = $(sharedir)/doc/evscribe
 key         = /etc/evscribe/evscribe.key
 
-.PHONY: run test build lint guest install uninstall setup-build clean help
+.PHONY: run test build lint guest bench-native install uninstall setup-build clean help
 
 ## run: set everything up and collect, here or in the guest; ends with a dataset
 run:
@@ -42,6 +42,10 @@ lint: setup-build
 guest: build
 	@scripts/setup test
 	@scripts/guest run $(SCENARIOS)
+
+## bench-native: speed, storage and size on this machine, beside others
+bench-native:
+	@scripts/bench-native
 
 ## install: the programs, the unit, the rules, man pages, completions (after `make build`)
 install:

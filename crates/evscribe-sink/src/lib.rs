@@ -21,6 +21,7 @@ mod journal;
 mod keys;
 mod layout;
 mod manifest;
+mod pages;
 mod provenance;
 mod recover;
 mod retention;
