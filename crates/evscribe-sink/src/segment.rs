@@ -106,7 +106,10 @@ impl SegmentWriter {
         let at_us = self.next_us(Table::Events, row.at)?;
         let file = self.file(Table::Events, at_us, at_us, 1)?;
         if let Content::Pages(pages) = &mut file.content {
-            pages.push_event(row, at_us).in_file(&file.hidden)?;
+            pages.push_event(row, at_us);
+            if pages.is_full() {
+                pages.end_group().in_file(&file.hidden)?;
+            }
         }
         Ok(())
     }
@@ -115,7 +118,10 @@ impl SegmentWriter {
         let at_us = self.next_us(Table::Touch, row.at)?;
         let file = self.file(Table::Touch, at_us, at_us, 1)?;
         if let Content::Pages(pages) = &mut file.content {
-            pages.push_touch(row, at_us).in_file(&file.hidden)?;
+            pages.push_touch(row, at_us);
+            if pages.is_full() {
+                pages.end_group().in_file(&file.hidden)?;
+            }
         }
         Ok(())
     }

@@ -41,7 +41,12 @@ pub(crate) const BATCH_ROWS: usize = 4096;
 /// # Errors
 /// [`SinkError::Time`] outside the years 1 to 9998.
 pub(crate) fn wall_us(anchor: &Anchor, at: BootUs) -> Result<i64, SinkError> {
-    let at_us = anchor.wall_of(at).get();
+    // Nearly always the plain sum holds it; `wall_of` says the same.
+    let offset_us = i64::try_from(anchor.boot.get())
+        .ok()
+        .and_then(|boot_us| anchor.wall.get().checked_sub(boot_us));
+    let sum_us = i64::try_from(at.get()).ok().zip(offset_us).and_then(|(a, b)| a.checked_add(b));
+    let at_us = sum_us.unwrap_or_else(|| anchor.wall_of(at).get());
     if (FIRST_US..=LAST_US).contains(&at_us) { Ok(at_us) } else { Err(SinkError::Time { at_us }) }
 }
 

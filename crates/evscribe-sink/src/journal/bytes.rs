@@ -23,6 +23,7 @@ impl<const N: usize> Scratch<N> {
         }
     }
 
+    #[inline]
     pub(super) fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.byte(number.to_le_bytes()[0] | 0x80);
@@ -50,7 +51,23 @@ impl<'a> Cursor<'a> {
         Some(*first)
     }
 
+    #[inline]
     pub(super) fn number(&mut self) -> Option<u64> {
+        // Nearly all have one byte, times two.
+        match *self.0 {
+            [low @ ..0x80, ref rest @ ..] => {
+                self.0 = rest;
+                Some(low.into())
+            }
+            [low, high @ ..0x80, ref rest @ ..] => {
+                self.0 = rest;
+                Some(u64::from(low & 0x7f) | u64::from(high) << 7)
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Option<u64> {
         let mut number = 0;
         for place in 0..NUMBER_BYTES {
             let byte = self.byte()?;
@@ -62,6 +79,7 @@ impl<'a> Cursor<'a> {
         None
     }
 
+    #[inline]
     pub(super) fn signed(&mut self) -> Option<i64> {
         let number = self.number()?;
         Some((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))

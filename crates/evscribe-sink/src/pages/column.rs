@@ -39,14 +39,32 @@ impl<T> Default for Spans<T> {
 
 impl<T: Copy + PartialEq> Spans<T> {
     pub(super) fn push(&mut self, value: T) {
-        match self.spans.last_mut() {
-            Some((last, count)) if *last == value => *count += 1,
-            _ => self.spans.push((value, 1)),
-        }
+        self.extend(value, 1);
     }
 
-    pub(super) fn clear(&mut self) {
-        self.spans.clear();
+    /// The spans of what `of` says of each value.
+    pub(super) fn map<U: Copy + PartialEq>(&self, of: impl Fn(T) -> U) -> Spans<U> {
+        let mut mapped = Spans::default();
+        for (value, count) in &self.spans {
+            mapped.extend(of(*value), *count);
+        }
+        mapped
+    }
+
+    /// The values of the rows of which `is` is true.
+    pub(super) fn filter(&self, is: impl Fn(T) -> bool) -> Self {
+        let mut kept = Self::default();
+        for (value, count) in self.spans.iter().filter(|(value, _)| is(*value)) {
+            kept.extend(*value, *count);
+        }
+        kept
+    }
+
+    fn extend(&mut self, value: T, more: u32) {
+        match self.spans.last_mut() {
+            Some((last, count)) if *last == value => *count += more,
+            _ => self.spans.push((value, more)),
+        }
     }
 
     fn count(&self) -> u32 {
@@ -119,8 +137,18 @@ pub(super) fn split(values: &[i32], presence: &Presence) -> Chunk {
 pub(super) fn bits(values: &Spans<bool>, presence: Option<&Presence>) -> Chunk {
     let count = values.count() as usize;
     let (mut data, absent, rows) = begin(presence, count);
-    let all = values.spans.iter().flat_map(|(value, n)| std::iter::repeat_n(*value, *n as usize));
-    hybrid::pack(all.map(u64::from), 1, &mut data);
+    let first = data.len();
+    data.resize(first + count.div_ceil(8), 0);
+    let mut row = 0;
+    for (value, count) in &values.spans {
+        let rows = row..row + *count as usize;
+        row = rows.end;
+        for row in rows.take_while(|_| *value) {
+            if let Some(byte) = data.get_mut(first + row / 8) {
+                *byte |= 1 << (row % 8);
+            }
+        }
+    }
     let (least, most) = least_and_most(values.spans.iter().map(|(value, _)| *value));
     let statistics = Statistics::boolean(least, most, None, Some(absent), false);
     Chunk { dictionary: None, data, encoding: Encoding::PLAIN, statistics, rows }

@@ -51,11 +51,22 @@ fn put_literals(literals: &mut Vec<u32>, bits: u8, out: &mut Vec<u8>) {
 /// Packs values of `bits` bits, lowest bit first. Their bits together are whole
 /// bytes.
 pub(super) fn pack(values: impl IntoIterator<Item = u64>, bits: u8, out: &mut Vec<u8>) {
-    let (mut held, mut held_bits) = (0_u128, 0_u8);
-    for value in values {
-        held |= u128::from(value) << held_bits;
+    if bits > 32 {
+        // In halves: what is held never exceeds 64 bits.
+        let halves = |value: u64| [(value & 0xffff_ffff, 32), (value >> 32, bits - 32)];
+        pack_parts(values.into_iter().flat_map(halves), out);
+    } else {
+        pack_parts(values.into_iter().map(|value| (value, bits)), out);
+    }
+}
+
+/// Packs values of 32 bits at most, each with its own number of bits.
+fn pack_parts(values: impl Iterator<Item = (u64, u8)>, out: &mut Vec<u8>) {
+    let (mut held, mut held_bits) = (0_u64, 0_u8);
+    for (value, bits) in values {
+        held |= value << held_bits;
         held_bits += bits;
-        while held_bits >= 32 {
+        if held_bits >= 32 {
             out.extend_from_slice(&(held as u32).to_le_bytes());
             held >>= 32;
             held_bits -= 32;

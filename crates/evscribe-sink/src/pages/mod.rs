@@ -72,23 +72,24 @@ impl<W: Write + Send> PagesWriter<W> {
     }
 
     /// Takes a row of table `events` in; `wall_us` is its time.
-    pub(crate) fn push_event(&mut self, row: &Event, wall_us: i64) -> Result<(), ParquetError> {
+    pub(crate) fn push_event(&mut self, row: &Event, wall_us: i64) {
         self.events.push(row, wall_us);
-        self.pushed()
+        self.rows += 1;
     }
 
     /// Takes a row of table `touch` in; `wall_us` is its time.
-    pub(crate) fn push_touch(&mut self, row: &Touch, wall_us: i64) -> Result<(), ParquetError> {
+    pub(crate) fn push_touch(&mut self, row: &Touch, wall_us: i64) {
         self.touch.push(row, wall_us);
-        self.pushed()
-    }
-
-    fn pushed(&mut self) -> Result<(), ParquetError> {
         self.rows += 1;
-        if self.rows < ROW_GROUP_ROWS { Ok(()) } else { self.end_group() }
     }
 
-    fn end_group(&mut self) -> Result<(), ParquetError> {
+    /// Whether a row group is full: end it before the next row.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows >= ROW_GROUP_ROWS
+    }
+
+    /// Writes the rows that wait as a row group.
+    pub(crate) fn end_group(&mut self) -> Result<(), ParquetError> {
         let rows = u32::try_from(std::mem::take(&mut self.rows)).unwrap_or(u32::MAX);
         if rows == 0 {
             return Ok(());
