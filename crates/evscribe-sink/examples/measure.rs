@@ -17,9 +17,9 @@ use evscribe_sink::{
     Clock, Command, Config, Dataset, Keys, Provenance, SegmentId, SegmentWriter, SendError, Writer,
     inspect, recover,
 };
-use nix::{
-    sys::time::TimeValLike,
-    time::{ClockId, clock_gettime},
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::TimeValLike,
 };
 
 /// A mouse at 1 kHz that moves in arcs with jitter, and a key now and then.
@@ -63,9 +63,19 @@ fn desk(rows: u64) -> Vec<Row> {
     made
 }
 
-/// Processor time of all threads, user and system, ns.
-fn processor_ns() -> i64 {
-    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(0, |time| time.num_nanoseconds())
+/// Processor time of all threads so far, ns: user, and user and system.
+fn processor_ns() -> (i64, i64) {
+    getrusage(UsageWho::RUSAGE_SELF).map_or((0, 0), |usage| {
+        let (user, system) = (usage.user_time(), usage.system_time());
+        (user.num_nanoseconds(), user.num_nanoseconds() + system.num_nanoseconds())
+    })
+}
+
+/// A line of /proc/self/status, KiB. Source: proc(5).
+fn memory_kib(line: &str) -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let found = status.lines().find_map(|found| found.strip_prefix(line));
+    found.and_then(|found| found.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -87,7 +97,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         ledger_head: None,
     };
     let made = desk(rows);
-    let per_row = |since_ns: i64| (processor_ns() - since_ns) as f64 / rows as f64;
+    let per_row = |(user, all): (i64, i64)| {
+        let (user_now, all_now) = processor_ns();
+        let per_row = |ns: i64| ns as f64 / rows as f64;
+        format!(
+            "{:.0} ns a row, {:.0} of it user",
+            per_row(all_now - all),
+            per_row(user_now - user)
+        )
+    };
+    let before_kib = memory_kib("VmRSS");
 
     let mut dataset = Dataset::create_or_open(&root.join("import"))?;
     let since = processor_ns();
@@ -95,11 +114,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     segment.write_rows(&made)?;
     let files = segment.finish(&mut dataset)?;
     let bytes: u64 = files.iter().map(|file| file.bytes).sum();
-    println!(
-        "rows to Parquet: {:.0} ns a row, {:.3} bytes a row",
-        per_row(since),
-        bytes as f64 / rows as f64
-    );
+    println!("rows to Parquet: {}, {:.3} bytes a row", per_row(since), bytes as f64 / rows as f64);
 
     let config = Config {
         min_free_bytes: 0,
@@ -123,12 +138,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     handle.stop()?;
-    println!("journal, sync and seal: {:.0} ns a row", per_row(since));
+    println!("journal, sync and seal: {}", per_row(since));
+
+    println!("memory besides the rows, at most: {} KiB", memory_kib("VmHWM") - before_kib);
 
     let since = processor_ns();
     let report = inspect::verify(&root.join("dataset"))?;
     println!(
-        "verify: {:.0} ns a row, sound: {}, {:?}",
+        "verify: {}, sound: {}, {:?}",
         per_row(since),
         report.is_sound(),
         report.problems.first()

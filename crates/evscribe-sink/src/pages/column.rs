@@ -42,6 +42,10 @@ impl<T: Copy + PartialEq> Spans<T> {
         self.extend(value, 1);
     }
 
+    pub(super) fn clear(&mut self) {
+        self.spans.clear();
+    }
+
     /// The spans of what `of` says of each value.
     pub(super) fn map<U: Copy + PartialEq>(&self, of: impl Fn(T) -> U) -> Spans<U> {
         let mut mapped = Spans::default();

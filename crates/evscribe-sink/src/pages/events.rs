@@ -135,8 +135,22 @@ impl EventColumns {
         append(column::words(&self.key_class, class.as_ref(), KeyClass::name))?;
         append(column::deltas(&self.stroke, &has(|row| row.kind.has_stroke())))?;
         append(column::bits(&has(|row| row.inferred), None))?;
-        *self = Self::default();
+        self.clear();
         Ok(())
+    }
+
+    /// Forgets the rows; their room is used again.
+    fn clear(&mut self) {
+        self.time.clear();
+        self.source.clear();
+        self.shape.clear();
+        self.dx.clear();
+        self.dy.clear();
+        self.wheel_v_120.clear();
+        self.wheel_h_120.clear();
+        self.code.clear();
+        self.key_class.clear();
+        self.stroke.clear();
     }
 }
 

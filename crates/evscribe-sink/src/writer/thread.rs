@@ -50,6 +50,8 @@ pub(super) struct Thread {
     segment_since: Option<Instant>,
     last_us: [Option<i64>; 4],
     unsaved: Option<(PathBuf, Vec<u8>)>,
+    /// Where space must stay free: a place on each file system.
+    file_systems: Vec<PathBuf>,
     stalled_since: Option<Instant>,
     unwritten: u64,
 }
@@ -69,7 +71,10 @@ impl Thread {
         shared: Arc<Shared>,
         report: Box<dyn Fn(Report) + Send>,
     ) -> Self {
+        let mut file_systems = vec![store.config.journal.clone(), store.config.dataset.clone()];
+        file_systems.dedup_by(|other, one| disk::same_file_system(one, other));
         Self {
+            file_systems,
             store,
             commands,
             give_back,
@@ -268,7 +273,7 @@ impl Thread {
 
     fn check_free(&self) -> Result<(), SinkError> {
         let reserve_bytes = self.store.config.min_free_bytes;
-        for path in [&self.store.config.journal, &self.store.config.dataset] {
+        for path in &self.file_systems {
             let free_bytes = disk::free_bytes(path)?;
             if free_bytes < reserve_bytes {
                 return Err(SinkError::DiskFull { path: path.clone(), free_bytes, reserve_bytes });
