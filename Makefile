@@ -16,7 +16,7 @@ sharedir    = $(DESTDIR)$(PREFIX)/share
 docdir      = $(sharedir)/doc/evscribe
 key         = /etc/evscribe/evscribe.key
 
-.PHONY: run test build lint guest bench fuzz install uninstall setup-build clean help
+.PHONY: run test build lint guest bench bench-native fuzz install uninstall setup-build clean help
 
 ## run: set everything up and collect, here or in the guest; ends with a dataset
 run:
@@ -48,6 +48,10 @@ guest: build
 ## bench: what evscribe costs beside its peers, in the guest; docs/PERFORMANCE.md
 bench: build
 	@scripts/bench
+
+## bench-native: speed, storage and size on this machine, beside others
+bench-native:
+	@scripts/bench-native
 
 ## fuzz: fuzz the readers, FUZZ_SECONDS=600 each target; TARGETS="…" are some of them
 fuzz:

@@ -1,7 +1,7 @@
 //! The class of every key: what remains of a key at level `class`.
 
 /// What kind of key was hit, so that content stays unknown.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum KeyClass {
     /// Letters of the main block.
     Letter,

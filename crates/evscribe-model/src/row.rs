@@ -99,7 +99,7 @@ pub enum What {
 }
 
 /// What happened to a contact.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Phase {
     /// It began.
     Down,
@@ -131,7 +131,7 @@ impl Phase {
 }
 
 /// What touches.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Tool {
     /// A finger.
     Finger,

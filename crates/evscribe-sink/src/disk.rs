@@ -83,6 +83,14 @@ pub(crate) fn free_bytes(path: &Path) -> Result<u64, SinkError> {
     Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }
 
+/// Whether both are on one file system; false where that cannot be told.
+pub(crate) fn same_file_system(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => one.dev() == other.dev(),
+        _ => false,
+    }
+}
+
 /// Holds a directory for one process, until dropped.
 #[derive(Debug)]
 pub(crate) struct Lock(#[allow(dead_code, reason = "held for its drop")] Flock<File>);

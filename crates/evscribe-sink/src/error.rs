@@ -94,6 +94,15 @@ pub enum SinkError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The journal was written by a version of this program that laid it out
+    /// otherwise: start that version once, it seals it.
+    #[error("journal {} is of version {found}: the evscribe that wrote it can seal it", .path.display())]
+    JournalVersion {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        found: u16,
+    },
     /// A Parquet file that cannot be read or written.
     #[error("parquet file {}", .path.display())]
     Parquet {

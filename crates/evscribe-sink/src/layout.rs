@@ -20,10 +20,13 @@ pub(crate) const ROW_GROUP_ROWS: usize = 64 * 1024;
 /// Level of zstd: 9 saves 1 to 3 %.
 pub(crate) const ZSTD_LEVEL: i32 = 3;
 
-/// Columns that are delta-encoded: neighbours differ little.
-pub(crate) const DELTA: [&str; 4] = ["time", "until", "dx", "dy"];
+/// Columns that are delta-encoded: neighbours differ little. `pages` does it
+/// for events and touch, [`properties`] for the others.
+pub(crate) const DELTA: [&str; 5] = ["time", "until", "dx", "dy", "stroke"];
 
-/// Columns that are split by byte: high bytes repeat, low ones do not.
+/// Columns that are split by byte: high bytes repeat, low ones do not. Only
+/// `pages` writes them.
+#[cfg(test)]
 pub(crate) const SPLIT: [&str; 2] = ["x", "y"];
 
 /// Statistics by column chunk: enough to skip row groups, a page index is not
@@ -31,11 +34,14 @@ pub(crate) const SPLIT: [&str; 2] = ["x", "y"];
 pub(crate) const STATISTICS: EnabledStatistics = EnabledStatistics::Chunk;
 
 /// The properties of one sealed file. Columns not named above are dictionary
-/// encoded. There are no bloom filters: an encrypted file would show them.
+/// encoded, truths a bit each. There are no bloom filters: an encrypted file
+/// would show them.
 ///
 /// Parquet Modular Encryption goes in here: a data key for this file, wrapped
 /// into PKMT1 key metadata, as `with_file_encryption_properties` on the builder
-/// (feature `encryption` of crate parquet). Nothing else makes a writer.
+/// (feature `encryption` of crate parquet), which then encrypts the footer, the
+/// marks and the devices; `pages` has to encrypt the pages it makes, by the same
+/// key. Nothing else makes a writer.
 ///
 /// # Errors
 /// Never with these constants: zstd refuses levels outside 1 to 22.
@@ -57,16 +63,12 @@ pub(crate) fn properties(
         .set_bloom_filter_enabled(false)
         .set_sorting_columns(Some(vec![by_time]))
         .set_key_value_metadata(Some(metadata));
-    let encoded =
-        |names: &'static [&'static str], encoding| names.iter().map(move |name| (*name, encoding));
-    let encodings = encoded(&DELTA, Encoding::DELTA_BINARY_PACKED)
-        .chain(encoded(&SPLIT, Encoding::BYTE_STREAM_SPLIT));
-    for (name, encoding) in encodings {
+    for name in DELTA {
         if table.columns().iter().any(|column| column.name == name) {
             let path = ColumnPath::from(name);
             builder = builder
                 .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, encoding);
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
         }
     }
     Ok(builder.build())

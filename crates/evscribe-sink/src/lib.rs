@@ -4,7 +4,7 @@
 //! ```text
 //! recover(config, keys, &mut next_run) ── seals what an earlier writer left ──► Store, Recovery
 //! Writer::spawn(store, report) ──► WriterHandle ── Begin, Rows, Seal, … ──► the writer thread
-//!    rows ─► batches ─► journal (durable, encrypted) ─► SegmentWriter ─► dataset/, manifest
+//!    rows ─► journal (durable, encrypted) ─► SegmentWriter ─► pages ─► dataset/, manifest
 //! Dataset::create_or_open ─► SegmentWriter::begin, write_rows, finish       an import, without journal
 //! inspect::verify, stats, head                                             a dataset, read back
 //! ```
@@ -21,6 +21,7 @@ mod journal;
 mod keys;
 mod layout;
 mod manifest;
+mod pages;
 mod provenance;
 mod recover;
 mod retention;

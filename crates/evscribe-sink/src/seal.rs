@@ -4,16 +4,11 @@ mod repair;
 
 use std::{fs, path::Path};
 
-use arrow::{
-    array::{RecordBatch, TimestampMicrosecondArray, UInt32Array},
-    compute::{concat_batches, take_record_batch},
-};
-
 use crate::{
-    Damage, DamageKind, Dataset, Keys, SealedFile, SegmentId, SegmentWriter, SinkError, Table,
-    disk,
+    Damage, DamageKind, Dataset, Keys, SealedFile, SegmentId, SegmentWriter, SinkError, disk,
+    encode::MarkCells,
     error::At,
-    journal::{Found, JournalReader},
+    journal::{Found, JournalReader, RecordRows},
 };
 
 pub use repair::Highest;
@@ -48,7 +43,7 @@ impl Replayed {
 /// Looks a journal through, without writing anything.
 pub(crate) fn survey(path: &Path, keys: &Keys) -> Result<Replayed, SinkError> {
     let reader = JournalReader::open(path, keys)?;
-    replay(reader, 0, |_, _| Ok(()))
+    Ok(replay(reader, 0, |_| Ok(()))?.0)
 }
 
 /// Seals the journal at `path` and removes it. Runs after a hole are numbered
@@ -67,7 +62,8 @@ pub(crate) fn seal(
 ) -> Result<(Vec<SealedFile>, Replayed), SinkError> {
     let reader = JournalReader::open(path, keys)?;
     let mut segment = SegmentWriter::begin(dataset, reader.id(), reader.provenance().clone())?;
-    let replayed = replay(reader, fresh_run, |table, batch| segment.write_batch(table, batch))?;
+    let (replayed, marks) = replay(reader, fresh_run, |rows| write(&mut segment, rows))?;
+    marks.iter().try_for_each(|mark| segment.write_mark(mark))?;
     let files = segment.finish(dataset)?;
     remove(path)?;
     Ok((files, replayed))
@@ -82,10 +78,11 @@ pub(crate) fn seal_whole(
 ) -> Result<Option<Vec<SealedFile>>, SinkError> {
     let reader = JournalReader::open(path, keys)?;
     let mut segment = SegmentWriter::begin(dataset, reader.id(), reader.provenance().clone())?;
-    let replayed = replay(reader, 0, |table, batch| segment.write_batch(table, batch))?;
+    let (replayed, marks) = replay(reader, 0, |rows| write(&mut segment, rows))?;
     if replayed.has_holes() || !replayed.closed {
         return Ok(None);
     }
+    marks.iter().try_for_each(|mark| segment.write_mark(mark))?;
     let files = segment.finish(dataset)?;
     remove(path)?;
     Ok(Some(files))
@@ -96,14 +93,21 @@ fn remove(path: &Path) -> Result<(), SinkError> {
     disk::sync_parent(path)
 }
 
-/// Reads a journal through a [`Repair`]; `write` gets the batches in order,
-/// the marks last.
+/// Writes the rows of a record, but for the marks.
+fn write(segment: &mut SegmentWriter, rows: &mut RecordRows) -> Result<(), SinkError> {
+    rows.devices.drain(..).try_for_each(|row| segment.write_device(row))?;
+    rows.events.iter().try_for_each(|row| segment.write_event(row))?;
+    rows.touch.iter().try_for_each(|row| segment.write_touch(row))
+}
+
+/// Reads a journal through a [`Repair`]; `each` gets the rows of its records in
+/// order. The marks come back, in the order of their time: those that stand for
+/// holes belong between the others.
 fn replay(
     mut reader: JournalReader,
     fresh_run: i32,
-    mut write: impl FnMut(Table, &RecordBatch) -> Result<(), SinkError>,
-) -> Result<Replayed, SinkError> {
-    let provenance = reader.provenance().clone();
+    mut each: impl FnMut(&mut RecordRows) -> Result<(), SinkError>,
+) -> Result<(Replayed, Vec<MarkCells>), SinkError> {
     let mut repair = Repair::new(fresh_run);
     let mut replayed = Replayed {
         id: reader.id(),
@@ -123,16 +127,12 @@ fn replay(
                 }
                 replayed.damages.push(damage);
             }
-            Found::Batch(found) => {
-                let table = found.table;
-                let batch = repair
-                    .pass(table, found.batch)
-                    .map_err(|source| SinkError::Arrow { table, source })?;
-                replayed.rows += batch.num_rows() as u64;
-                match table {
-                    Table::Marks => marks.push(batch),
-                    _ => write(table, &batch)?,
-                }
+            Found::Rows => {
+                let rows = reader.rows();
+                repair.pass(rows);
+                replayed.rows += rows.count();
+                marks.append(&mut rows.marks);
+                each(rows)?;
             }
         }
     }
@@ -141,29 +141,7 @@ fn replay(
     }
     replayed.fresh_runs = repair.fresh_runs();
     replayed.highest = repair.highest();
-    marks.extend(repair.into_marks(&provenance)?);
-    if let Some(marks) = by_time(marks)? {
-        write(Table::Marks, &marks)?;
-    }
-    Ok(replayed)
-}
-
-/// All marks of a segment in the order of their time: those that stand for
-/// holes belong between the others.
-fn by_time(marks: Vec<RecordBatch>) -> Result<Option<RecordBatch>, SinkError> {
-    let table = Table::Marks;
-    let arrow = |source| SinkError::Arrow { table, source };
-    if marks.is_empty() {
-        return Ok(None);
-    }
-    let all = concat_batches(&table.schema(), &marks).map_err(arrow)?;
-    let times = all.column_by_name("time").and_then(|column| column.as_any().downcast_ref());
-    let Some(times): Option<&TimestampMicrosecondArray> = times else { return Ok(None) };
-    let times = times.values();
-    if times.is_sorted() {
-        return Ok(Some(all));
-    }
-    let mut order: Vec<u32> = (0..u32::try_from(times.len()).unwrap_or(u32::MAX)).collect();
-    order.sort_by_key(|place| times.get(*place as usize).copied());
-    take_record_batch(&all, &UInt32Array::from(order)).map(Some).map_err(arrow)
+    marks.extend(repair.into_marks());
+    marks.sort_by_key(|mark| mark.at);
+    Ok((replayed, marks))
 }

@@ -2,21 +2,23 @@
 
 use std::{
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use arrow::{array::TimestampMicrosecondArray, record_batch::RecordBatch};
-use evscribe_model::Row;
+use evscribe_model::{BootUs, Event, Row, Touch};
 use jiff::{Timestamp, tz::TimeZone};
 use parquet::arrow::ArrowWriter;
 
 use crate::{
     Dataset, Provenance, SegmentId, SinkError, Table,
     disk::{self, HIDDEN, HiddenFile, WholeFile},
-    encode::{self, BATCH_ROWS, Encoder},
+    encode::{self, BATCH_ROWS, DeviceCells, Encoder, MarkCells},
     error::{At, InFile},
     layout,
     manifest::{self, Line, SealedFile},
+    pages::PagesWriter,
 };
 
 const DAY_US: i64 = 86_400_000_000;
@@ -32,7 +34,6 @@ pub struct SegmentWriter {
     id: SegmentId,
     provenance: Provenance,
     encoder: Encoder,
-    pushed_us: [Option<i64>; 4],
     last_us: [Option<i64>; 4],
     open: [Option<OpenFile>; 4],
     whole: Vec<Whole>,
@@ -40,12 +41,20 @@ pub struct SegmentWriter {
 
 #[derive(Debug)]
 struct OpenFile {
-    writer: ArrowWriter<HiddenFile>,
+    content: Content,
     hidden: PathBuf,
-    day: i64,
+    /// The microseconds of its day.
+    day: Range<i64>,
     rows: u64,
     first_us: i64,
     last_us: i64,
+}
+
+/// Tables of few rows are written from batches, the others page by page.
+#[derive(Debug)]
+enum Content {
+    Batches(Box<ArrowWriter<HiddenFile>>),
+    Pages(Box<PagesWriter<HiddenFile>>),
 }
 
 #[derive(Debug)]
@@ -70,7 +79,6 @@ impl SegmentWriter {
             id,
             provenance,
             encoder: Encoder::default(),
-            pushed_us: [None; 4],
             last_us: [None; 4],
             open: [const { None }; 4],
             whole: Vec::new(),
@@ -84,32 +92,70 @@ impl SegmentWriter {
     /// not fit, the rows before it are taken; otherwise the segment is lost.
     pub fn write_rows(&mut self, rows: &[Row]) -> Result<(), SinkError> {
         for row in rows {
-            let table = encode::table_of(row);
-            let at_us = encode::wall_us(&self.provenance.anchor, row.at())?;
-            if let Some(pushed_us) = self.pushed_us.get_mut(table as usize) {
-                if let Some(last_us) = *pushed_us
-                    && at_us < last_us
-                {
-                    return Err(SinkError::Late { table, at_us, last_us });
-                }
-                self.encoder.push(row, at_us, &self.provenance)?;
-                *pushed_us = Some(at_us);
-            }
-            if self.encoder.rows(table) >= BATCH_ROWS {
-                self.flush(table)?;
+            match row {
+                Row::Event(row) => self.write_event(row)?,
+                Row::Touch(row) => self.write_touch(row)?,
+                Row::Mark(row) => self.write_mark(&row.into())?,
+                Row::Device(row) => self.write_device(DeviceCells::of(row))?,
             }
         }
         Ok(())
     }
 
-    /// Takes a batch of the table's schema in, ordered by time.
-    ///
-    /// # Errors
-    /// [`SinkError::Late`] where it begins before the last row; otherwise the
-    /// segment is lost.
-    pub fn write_batch(&mut self, table: Table, batch: &RecordBatch) -> Result<(), SinkError> {
-        self.flush(table)?;
-        self.write(table, batch)
+    pub(crate) fn write_event(&mut self, row: &Event) -> Result<(), SinkError> {
+        let at_us = self.next_us(Table::Events, row.at)?;
+        let file = self.file(Table::Events, at_us, at_us, 1)?;
+        if let Content::Pages(pages) = &mut file.content {
+            pages.push_event(row, at_us);
+            if pages.is_full() {
+                pages.end_group().in_file(&file.hidden)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_touch(&mut self, row: &Touch) -> Result<(), SinkError> {
+        let at_us = self.next_us(Table::Touch, row.at)?;
+        let file = self.file(Table::Touch, at_us, at_us, 1)?;
+        if let Content::Pages(pages) = &mut file.content {
+            pages.push_touch(row, at_us);
+            if pages.is_full() {
+                pages.end_group().in_file(&file.hidden)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_mark(&mut self, row: &MarkCells) -> Result<(), SinkError> {
+        let anchor = self.provenance.anchor;
+        let until_us = row.until.map(|until| encode::wall_us(&anchor, until)).transpose()?;
+        let at_us = self.next_us(Table::Marks, row.at)?;
+        self.encoder.push_mark(row, at_us, until_us);
+        self.flush_full(Table::Marks)
+    }
+
+    pub(crate) fn write_device(&mut self, row: DeviceCells) -> Result<(), SinkError> {
+        let at_us = self.next_us(Table::Devices, row.at())?;
+        self.encoder.push_device(row, at_us);
+        self.flush_full(Table::Devices)
+    }
+
+    /// Wall time of the next row of `table`, which must not be before the last.
+    fn next_us(&mut self, table: Table, at: BootUs) -> Result<i64, SinkError> {
+        let at_us = encode::wall_us(&self.provenance.anchor, at)?;
+        if let Some(last) = self.last_us.get_mut(table as usize) {
+            if let Some(last_us) = *last
+                && at_us < last_us
+            {
+                return Err(SinkError::Late { table, at_us, last_us });
+            }
+            *last = Some(at_us);
+        }
+        Ok(at_us)
+    }
+
+    fn flush_full(&mut self, table: Table) -> Result<(), SinkError> {
+        if self.encoder.rows(table) < BATCH_ROWS { Ok(()) } else { self.flush(table) }
     }
 
     fn flush(&mut self, table: Table) -> Result<(), SinkError> {
@@ -127,42 +173,33 @@ impl SegmentWriter {
             source: arrow::error::ArrowError::SchemaError("no column `time`".into()),
         })?;
         let times = times.values();
-        let mut last = self.last_us.get(table as usize).copied().flatten();
-        for at_us in times.iter().copied() {
-            if let Some(last_us) = last
-                && at_us < last_us
-            {
-                return Err(SinkError::Late { table, at_us, last_us });
-            }
-            last = Some(at_us);
-        }
         let mut from = 0;
         for part in times.chunk_by(|a, b| a.div_euclid(DAY_US) == b.div_euclid(DAY_US)) {
             if let [first_us, ..] = part {
                 let last_us = part.last().copied().unwrap_or(*first_us);
-                self.write_day(table, &batch.slice(from, part.len()), *first_us, last_us)?;
+                let batch = batch.slice(from, part.len());
+                let file = self.file(table, *first_us, last_us, part.len() as u64)?;
+                if let Content::Batches(writer) = &mut file.content {
+                    writer.write(&batch).in_file(&file.hidden)?;
+                }
             }
             from += part.len();
-        }
-        if let (Some(slot), Some(pushed)) =
-            (self.last_us.get_mut(table as usize), self.pushed_us.get_mut(table as usize))
-        {
-            *slot = last;
-            *pushed = (*pushed).max(last);
         }
         Ok(())
     }
 
-    fn write_day(
+    /// The file that takes the next `rows` of `table`, all of one day.
+    fn file(
         &mut self,
         table: Table,
-        batch: &RecordBatch,
         first_us: i64,
         last_us: i64,
-    ) -> Result<(), SinkError> {
-        let day = first_us.div_euclid(DAY_US);
-        let Some(slot) = self.open.get_mut(table as usize) else { return Ok(()) };
-        if slot.as_ref().is_some_and(|file| file.day != day)
+        rows: u64,
+    ) -> Result<&mut OpenFile, SinkError> {
+        let Some(slot) = self.open.get_mut(table as usize) else {
+            return Err(SinkError::TooLarge { table });
+        };
+        if slot.as_ref().is_some_and(|file| !file.day.contains(&first_us))
             && let Some(file) = slot.take()
         {
             self.whole.push(file.complete(table, self.id, &self.provenance)?);
@@ -177,10 +214,9 @@ impl SegmentWriter {
                 first_us,
             )?),
         };
-        file.writer.write(batch).in_file(&file.hidden)?;
-        file.rows += batch.num_rows() as u64;
+        file.rows += rows;
         file.last_us = last_us;
-        Ok(())
+        Ok(file)
     }
 
     /// Makes everything durable, gives the files their names and enters them
@@ -247,7 +283,8 @@ impl OpenFile {
         provenance: &Provenance,
         first_us: i64,
     ) -> Result<Self, SinkError> {
-        let day = first_us.div_euclid(DAY_US);
+        let begin_us = first_us.div_euclid(DAY_US) * DAY_US;
+        let day = begin_us..begin_us + DAY_US;
         let directory = root.join(partition(table, &provenance.host, first_us)?);
         disk::create_directories(root, &directory)?;
         let file = HiddenFile::create(directory.join(format!("{HIDDEN}{id}")))?;
@@ -255,7 +292,14 @@ impl OpenFile {
         let properties = layout::properties(table, id, provenance).in_file(&hidden)?;
         let writer =
             ArrowWriter::try_new(file, table.schema(), Some(properties)).in_file(&hidden)?;
-        Ok(Self { writer, hidden, day, rows: 0, first_us, last_us: first_us })
+        let content = match table {
+            Table::Events | Table::Touch => {
+                let pages = PagesWriter::new(writer, provenance).in_file(&hidden)?;
+                Content::Pages(Box::new(pages))
+            }
+            Table::Marks | Table::Devices => Content::Batches(Box::new(writer)),
+        };
+        Ok(Self { content, hidden, day, rows: 0, first_us, last_us: first_us })
     }
 
     fn complete(
@@ -264,7 +308,11 @@ impl OpenFile {
         id: SegmentId,
         provenance: &Provenance,
     ) -> Result<Whole, SinkError> {
-        let file = self.writer.into_inner().in_file(&self.hidden)?.complete()?;
+        let file = match self.content {
+            Content::Batches(writer) => writer.into_inner(),
+            Content::Pages(pages) => pages.into_inner(),
+        };
+        let file = file.in_file(&self.hidden)?.complete()?;
         let partition = partition(table, &provenance.host, self.first_us)?;
         let sealed = SealedFile {
             path: format!("{partition}/{}-{id}.parquet", start(self.first_us)?),

@@ -80,6 +80,24 @@ fn every_kind_of_row_goes_round() {
 }
 
 #[test]
+fn without_a_wait_rows_are_durable_when_no_command_waits() {
+    let root = tempfile::tempdir().unwrap();
+    let mut config = config(root.path());
+    config.flush_after = Duration::ZERO;
+    let (store, _) = recover(config, keys(), &mut 1).unwrap();
+    let (handle, _reports) = spawn(store);
+    handle.try_send(Command::Begin(Box::new(provenance()))).unwrap();
+    let mut sent = 0;
+    for part in session().chunks(3) {
+        handle.try_send(Command::Rows(part.to_vec())).unwrap();
+        sent += part.len() as u64;
+        wait_journaled(&handle, sent);
+    }
+    handle.stop().unwrap();
+    assert_sound(root.path());
+}
+
+#[test]
 fn rows_are_durable_soon_and_sealed_on_asking() {
     let root = tempfile::tempdir().unwrap();
     let (store, _) = recover(config(root.path()), keys(), &mut 1).unwrap();

@@ -156,7 +156,7 @@ impl World {
         let pieces = read(&path, bytes);
         let pieces = match pieces {
             Ok(pieces) => pieces,
-            Err(SinkError::Journal { .. }) => {
+            Err(SinkError::Journal { .. } | SinkError::JournalVersion { .. }) => {
                 assert!(bytes != one.bytes, "a journal cannot be read");
                 return None;
             }

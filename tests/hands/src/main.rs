@@ -21,6 +21,7 @@ mod overflow;
 mod player;
 mod pointing;
 mod random;
+mod raw;
 mod score;
 #[cfg(test)]
 mod tests;
@@ -129,6 +130,10 @@ enum What {
         seconds: u64,
         #[arg(long, default_value_t = 1000)]
         mouse_hz: u64,
+        /// Plays nothing and needs no kernel: writes what the devices would say
+        /// into this directory, as they would be read
+        #[arg(long)]
+        raw: Option<PathBuf>,
     },
     /// Twenty devices that only exist; prints which should be selected
     Zoo {
@@ -180,6 +185,11 @@ fn main() -> Result<()> {
         reader: arguments.wait_for.clone(),
     };
     let mut player = Player::new(readiness)?;
+    if let What::Desk { seconds, mouse_hz, raw: Some(directory) } = &arguments.what {
+        let count = raw::write_desk(directory, &mut random, *seconds, *mouse_hz, &mut player)?;
+        eprintln!("hands: {count} events written");
+        return Ok(());
+    }
     perform(&arguments.what, &mut player, &mut random)?;
     rest(Duration::from_millis(arguments.linger_ms));
     if let Some(path) = &arguments.record {
@@ -227,7 +237,7 @@ fn perform(what: &What, player: &mut Player, random: &mut Random) -> Result<()> 
         What::Switch { seconds } => {
             one(player, &catalogue::switch(), |d| pointing::switch(d, seconds))
         }
-        What::Desk { seconds, mouse_hz } => {
+        What::Desk { seconds, mouse_hz, raw: _ } => {
             let on = Desk {
                 keyboard: player.plug(&catalogue::keyboard())?,
                 mouse: player.plug(&catalogue::mouse())?,

@@ -109,7 +109,7 @@ impl Player {
     }
 
     /// Without the values that the kernel would drop as unchanged.
-    fn changed(&mut self, device: usize, values: &[Value]) -> Vec<Value> {
+    pub(crate) fn changed(&mut self, device: usize, values: &[Value]) -> Vec<Value> {
         let mut kept = Vec::with_capacity(values.len());
         for &(kind, code, value) in values {
             if kind == EV_REL && value == 0 {

@@ -9,7 +9,8 @@ use arrow::{
     },
     datatypes::{DataType, Field},
 };
-use evscribe_model::{Device, DeviceRow, codes};
+use evscribe_model::{BootUs, Device, DeviceRow, codes};
+use serde::{Deserialize, Serialize};
 
 use super::{Words, words};
 use crate::table::{UTC, axis_fields};
@@ -17,55 +18,110 @@ use crate::table::{UTC, axis_fields};
 /// Millimetres of an inch.
 const MM_PER_INCH: f64 = 25.4;
 
+/// What table `devices` says of a device, less the names of host and boot.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct DeviceCells {
+    at_us: u64,
+    device: i16,
+    name: Option<String>,
+    bus: u16,
+    vendor: u16,
+    product: u16,
+    version: u16,
+    has_keys: bool,
+    has_motion: bool,
+    has_wheel: bool,
+    has_switches: bool,
+    /// Place in [`Words::Pointing`].
+    pointing: Option<i32>,
+    multitouch: bool,
+    /// Place in [`Words::Origin`].
+    origin: i32,
+    dpi: Option<u32>,
+    /// Code, then minimum, maximum, fuzz, flat, resolution.
+    axes: Vec<(u16, [i32; 5])>,
+}
+
+impl DeviceCells {
+    pub(crate) fn of(row: &DeviceRow) -> Self {
+        let device = &row.device;
+        let axis = |axis: &evscribe_model::Axis| {
+            (axis.code, [axis.min, axis.max, axis.fuzz, axis.flat, axis.resolution])
+        };
+        Self {
+            at_us: row.at.get(),
+            device: device.id.0,
+            name: device.name.clone(),
+            bus: device.bus,
+            vendor: device.vendor,
+            product: device.product,
+            version: device.version,
+            has_keys: device.has_keys(),
+            has_motion: device.has_motion(),
+            has_wheel: has_wheel(device),
+            has_switches: !device.switches.is_empty(),
+            pointing: device.pointing().map(words::pointing),
+            multitouch: device.is_multitouch(),
+            origin: words::origin(device.origin),
+            dpi: device.dpi,
+            axes: device.axes.iter().map(axis).collect(),
+        }
+    }
+
+    pub(crate) fn at(&self) -> BootUs {
+        BootUs::new(self.at_us)
+    }
+
+    pub(crate) fn device(&self) -> i16 {
+        self.device
+    }
+}
+
 #[derive(Debug, Default)]
-pub(super) struct DeviceRows(Vec<(i64, Device)>);
+pub(super) struct DeviceRows(Vec<(i64, DeviceCells)>);
 
 impl DeviceRows {
     pub(super) fn rows(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn push(&mut self, row: &DeviceRow, wall_us: i64) {
-        self.0.push((wall_us, row.device.clone()));
+    pub(super) fn push(&mut self, row: DeviceCells, wall_us: i64) {
+        self.0.push((wall_us, row));
     }
 
     pub(super) fn finish(&mut self, boot: ArrayRef) -> Vec<ArrayRef> {
         let rows = std::mem::take(&mut self.0);
-        let numbers = |of: fn(&Device) -> u16| -> ArrayRef {
-            Arc::new(
-                rows.iter().map(|(_, device)| Some(i32::from(of(device)))).collect::<Int32Array>(),
-            )
+        let numbers = |of: fn(&DeviceCells) -> u16| -> ArrayRef {
+            Arc::new(rows.iter().map(|(_, row)| Some(i32::from(of(row)))).collect::<Int32Array>())
         };
-        let flags = |of: fn(&Device) -> bool| -> ArrayRef {
-            Arc::new(rows.iter().map(|(_, device)| Some(of(device))).collect::<BooleanArray>())
+        let flags = |of: fn(&DeviceCells) -> bool| -> ArrayRef {
+            Arc::new(rows.iter().map(|(_, row)| Some(of(row))).collect::<BooleanArray>())
         };
         let mut pointing = Int32Builder::new();
         let mut origin = Int32Builder::new();
-        for (_, device) in &rows {
-            pointing.append_option(device.pointing().map(words::pointing));
-            origin.append_value(words::origin(device.origin));
+        for (_, row) in &rows {
+            pointing.append_option(row.pointing);
+            origin.append_value(row.origin);
         }
-        let per_mm = |device: &Device| device.dpi.map(|dpi| f64::from(dpi) / MM_PER_INCH);
+        let per_mm = |row: &DeviceCells| row.dpi.map(|dpi| f64::from(dpi) / MM_PER_INCH);
         let times = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|(time, _)| *time));
         vec![
             Arc::new(times.with_timezone(UTC)),
             boot,
-            Arc::new(rows.iter().map(|(_, device)| Some(device.id.0)).collect::<Int16Array>()),
-            Arc::new(
-                rows.iter().map(|(_, device)| device.name.as_deref()).collect::<StringArray>(),
-            ),
-            numbers(|device| device.bus),
-            numbers(|device| device.vendor),
-            numbers(|device| device.product),
-            numbers(|device| device.version),
-            flags(Device::has_keys),
-            flags(Device::has_motion),
-            flags(has_wheel),
-            flags(|device| !device.switches.is_empty()),
+            Arc::new(rows.iter().map(|(_, row)| Some(row.device)).collect::<Int16Array>()),
+            Arc::new(rows.iter().map(|(_, row)| row.name.as_deref()).collect::<StringArray>()),
+            numbers(|row| row.bus),
+            numbers(|row| row.vendor),
+            numbers(|row| row.product),
+            numbers(|row| row.version),
+            flags(|row| row.has_keys),
+            flags(|row| row.has_motion),
+            flags(|row| row.has_wheel),
+            flags(|row| row.has_switches),
             Words::Pointing.finish(&mut pointing),
-            flags(Device::is_multitouch),
+            flags(|row| row.multitouch),
             Words::Origin.finish(&mut origin),
-            Arc::new(rows.iter().map(|(_, device)| per_mm(device)).collect::<Float64Array>()),
+            Arc::new(rows.iter().map(|(_, row)| per_mm(row)).collect::<Float64Array>()),
             axes(&rows),
         ]
     }
@@ -77,7 +133,7 @@ fn has_wheel(device: &Device) -> bool {
         .any(|code| device.rels.has(code))
 }
 
-fn axes(rows: &[(i64, Device)]) -> ArrayRef {
+fn axes(rows: &[(i64, DeviceCells)]) -> ArrayRef {
     let fields = axis_fields();
     let builders: Vec<Box<dyn ArrayBuilder>> = fields
         .iter()
@@ -91,16 +147,15 @@ fn axes(rows: &[(i64, Device)]) -> ArrayRef {
         .collect();
     let item = Field::new("item", DataType::Struct(fields.clone()), false);
     let mut list = ListBuilder::new(StructBuilder::new(fields, builders)).with_field(item);
-    for (_, device) in rows {
-        for axis in &device.axes {
+    for (_, row) in rows {
+        for (code, values) in &row.axes {
             let axis_struct = list.values();
-            if let Some(code) = axis_struct.field_builder::<Int16Builder>(0) {
-                code.append_value(super::code(axis.code).unwrap_or(i16::MAX));
+            if let Some(field) = axis_struct.field_builder::<Int16Builder>(0) {
+                field.append_value(super::code(*code).unwrap_or(i16::MAX));
             }
-            let values = [axis.min, axis.max, axis.fuzz, axis.flat, axis.resolution];
             for (place, value) in (1..).zip(values) {
                 if let Some(field) = axis_struct.field_builder::<Int32Builder>(place) {
-                    field.append_value(value);
+                    field.append_value(*value);
                 }
             }
             axis_struct.append(true);

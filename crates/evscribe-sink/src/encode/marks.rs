@@ -1,6 +1,6 @@
 //! Table `marks`.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use arrow::{
     array::{
@@ -9,9 +9,28 @@ use arrow::{
     },
     datatypes::Int32Type,
 };
-use evscribe_model::Mark;
+use evscribe_model::{BootUs, DeviceId, Mark, MarkKind, Run};
 
 use super::{Words, times, words};
+
+/// A mark whose reason may come from a journal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct MarkCells {
+    pub(crate) at: BootUs,
+    pub(crate) until: Option<BootUs>,
+    pub(crate) run: Option<Run>,
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) kind: MarkKind,
+    pub(crate) reason: Cow<'static, str>,
+    pub(crate) lost: Option<u64>,
+}
+
+impl From<&Mark> for MarkCells {
+    fn from(mark: &Mark) -> Self {
+        let Mark { at, until, run, device, kind, reason, lost } = *mark;
+        Self { at, until, run, device, kind, reason: reason.into(), lost }
+    }
+}
 
 pub(super) struct MarkRows {
     time: TimestampMicrosecondBuilder,
@@ -48,13 +67,13 @@ impl MarkRows {
         arrow::array::ArrayBuilder::len(&self.time)
     }
 
-    pub(super) fn push(&mut self, row: &Mark, wall_us: i64, until_us: Option<i64>) {
+    pub(super) fn push(&mut self, row: &MarkCells, wall_us: i64, until_us: Option<i64>) {
         self.time.append_value(wall_us);
         self.until.append_option(until_us);
         self.run.append_option(row.run.map(|run| run.0));
         self.device.append_option(row.device.map(|device| device.0));
         self.mark.append_value(words::mark(row.kind));
-        self.reason.append_value(row.reason);
+        self.reason.append_value(&row.reason);
         self.lost.append_option(row.lost.map(|lost| i64::try_from(lost).unwrap_or(i64::MAX)));
     }
 

@@ -1,13 +1,9 @@
-//! Rows to Arrow record batches.
+//! Rows of the tables that have few, marks and devices, to Arrow record batches.
 //!
-//! One set of builders per table, reused from batch to batch. Words from a
-//! closed set (kind, class, phase, tool, mark) are constant dictionaries: only
-//! their keys are built.
+//! Words from a closed set are constant dictionaries: only their keys are built.
 
 mod devices;
-mod events;
 mod marks;
-mod touch;
 mod words;
 
 use std::sync::Arc;
@@ -24,9 +20,12 @@ use evscribe_model::{Anchor, BootUs, Row};
 
 use crate::{Provenance, SinkError, Table, table::UTC};
 
-pub(crate) use words::Words;
+pub(crate) use devices::DeviceCells;
+pub(crate) use marks::MarkCells;
+pub(crate) use words::KINDS;
 #[cfg(test)]
-pub(crate) use words::{KINDS, POINTINGS};
+pub(crate) use words::POINTINGS;
+pub(crate) use words::Words;
 
 /// Earliest wall time, 0001-01-01T00:00:00Z: what Python's datetime holds.
 pub(crate) const FIRST_US: i64 = -62_135_596_800_000_000;
@@ -34,7 +33,7 @@ pub(crate) const FIRST_US: i64 = -62_135_596_800_000_000;
 /// Latest wall time, 9998-12-31T23:59:59.999999Z: what jiff holds, in whole years.
 pub(crate) const LAST_US: i64 = 253_370_764_799_999_999;
 
-/// Rows of a batch for which builders are laid out.
+/// Rows of a batch.
 pub(crate) const BATCH_ROWS: usize = 4096;
 
 /// Wall time of a stamp, in microseconds.
@@ -42,7 +41,12 @@ pub(crate) const BATCH_ROWS: usize = 4096;
 /// # Errors
 /// [`SinkError::Time`] outside the years 1 to 9998.
 pub(crate) fn wall_us(anchor: &Anchor, at: BootUs) -> Result<i64, SinkError> {
-    let at_us = anchor.wall_of(at).get();
+    // Nearly always the plain sum holds it; `wall_of` says the same.
+    let offset_us = i64::try_from(anchor.boot.get())
+        .ok()
+        .and_then(|boot_us| anchor.wall.get().checked_sub(boot_us));
+    let sum_us = i64::try_from(at.get()).ok().zip(offset_us).and_then(|(a, b)| a.checked_add(b));
+    let at_us = sum_us.unwrap_or_else(|| anchor.wall_of(at).get());
     if (FIRST_US..=LAST_US).contains(&at_us) { Ok(at_us) } else { Err(SinkError::Time { at_us }) }
 }
 
@@ -56,52 +60,27 @@ pub(crate) const fn table_of(row: &Row) -> Table {
     }
 }
 
-/// Collects rows of all tables and makes batches of them.
+/// Collects marks and devices and makes batches of them. Times are by the
+/// anchor of one provenance until the batches are finished.
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
-    events: events::EventRows,
-    touch: touch::TouchRows,
     marks: marks::MarkRows,
     devices: devices::DeviceRows,
 }
 
 impl Encoder {
-    /// Takes one row in. `wall_us` is its time by the anchor of `provenance`,
-    /// which must be the same until the batches are finished.
-    pub(crate) fn push(
-        &mut self,
-        row: &Row,
-        wall_us: i64,
-        provenance: &Provenance,
-    ) -> Result<(), SinkError> {
-        match row {
-            Row::Event(row) => self.events.push(row, wall_us),
-            Row::Touch(row) => self.touch.push(row, wall_us),
-            Row::Mark(row) => {
-                let until_us =
-                    row.until.map(|until| self::wall_us(&provenance.anchor, until)).transpose()?;
-                self.marks.push(row, wall_us, until_us);
-            }
-            Row::Device(row) => self.devices.push(row, wall_us),
-        }
-        Ok(())
+    pub(crate) fn push_mark(&mut self, row: &MarkCells, wall_us: i64, until_us: Option<i64>) {
+        self.marks.push(row, wall_us, until_us);
     }
 
-    /// Takes one mark in whose times are on the wall clock already.
-    pub(crate) fn push_mark(
-        &mut self,
-        row: &evscribe_model::Mark,
-        wall_us: i64,
-        until_us: Option<i64>,
-    ) {
-        self.marks.push(row, wall_us, until_us);
+    pub(crate) fn push_device(&mut self, row: DeviceCells, wall_us: i64) {
+        self.devices.push(row, wall_us);
     }
 
     /// Rows of `table` that wait.
     pub(crate) fn rows(&self, table: Table) -> usize {
         match table {
-            Table::Events => self.events.rows(),
-            Table::Touch => self.touch.rows(),
+            Table::Events | Table::Touch => 0,
             Table::Marks => self.marks.rows(),
             Table::Devices => self.devices.rows(),
         }
@@ -117,8 +96,7 @@ impl Encoder {
         let subject = constant(&provenance.subject, rows);
         let session = constant(&provenance.session, rows);
         let columns = match table {
-            Table::Events => self.events.finish(subject, session),
-            Table::Touch => self.touch.finish(subject, session),
+            Table::Events | Table::Touch => return Ok(RecordBatch::new_empty(table.schema())),
             Table::Marks => self.marks.finish(subject, session),
             Table::Devices => self.devices.finish(constant(&provenance.boot, rows)),
         };

@@ -6,21 +6,17 @@ use arrow::{
     array::{ArrayRef, DictionaryArray, Int32Array, Int32Builder, StringArray},
     datatypes::Int32Type,
 };
-use evscribe_model::{KeyClass, MarkKind, Origin, Phase, Pointing, Tool};
+use evscribe_model::{MarkKind, Origin, Pointing};
 
 /// The closed sets. A word's key is its place in the set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Words {
-    Kind,
-    KeyClass,
-    Phase,
-    Tool,
     Mark,
     Pointing,
     Origin,
 }
 
-/// The words of column `kind`, in the order of [`super::events::EventKind`].
+/// The words of column `kind`, by their places.
 pub(crate) const KINDS: [&str; 5] = ["motion", "button", "key", "scroll", "switch"];
 const ORIGINS: [Origin; 3] = [Origin::Physical, Origin::Virtual, Origin::Unknown];
 pub(crate) const POINTINGS: [&str; 4] = ["touchpad", "touchscreen", "pen", "absolute_mouse"];
@@ -29,40 +25,14 @@ fn array<'a>(words: impl IntoIterator<Item = &'a str>) -> ArrayRef {
     Arc::new(words.into_iter().map(Some).collect::<StringArray>())
 }
 
-static DICTIONARIES: LazyLock<[ArrayRef; 7]> = LazyLock::new(|| {
-    [
-        array(KINDS),
-        array(KeyClass::ALL.map(KeyClass::name)),
-        array(Phase::ALL.map(Phase::name)),
-        array(Tool::ALL.map(Tool::name)),
-        array(MarkKind::ALL.map(MarkKind::name)),
-        array(POINTINGS),
-        array(ORIGINS.map(Origin::name)),
-    ]
+static DICTIONARIES: LazyLock<[ArrayRef; 3]> = LazyLock::new(|| {
+    [array(MarkKind::ALL.map(MarkKind::name)), array(POINTINGS), array(ORIGINS.map(Origin::name))]
 });
 
 impl Words {
-    /// The set of a column; `None` where its words are not a closed set.
-    pub(crate) fn of(column: &str) -> Option<Self> {
-        Some(match column {
-            "kind" => Self::Kind,
-            "key_class" => Self::KeyClass,
-            "phase" => Self::Phase,
-            "tool" => Self::Tool,
-            "mark" => Self::Mark,
-            "pointing" => Self::Pointing,
-            "origin" => Self::Origin,
-            _ => return None,
-        })
-    }
-
     fn dictionary(self) -> ArrayRef {
-        let [kind, class, phase, tool, mark, pointing, origin] = &*DICTIONARIES;
+        let [mark, pointing, origin] = &*DICTIONARIES;
         Arc::clone(match self {
-            Self::Kind => kind,
-            Self::KeyClass => class,
-            Self::Phase => phase,
-            Self::Tool => tool,
             Self::Mark => mark,
             Self::Pointing => pointing,
             Self::Origin => origin,
@@ -70,7 +40,7 @@ impl Words {
     }
 
     /// The column with these keys; a key outside the set is an error.
-    pub(crate) fn column(self, keys: Int32Array) -> Result<ArrayRef, arrow::error::ArrowError> {
+    fn column(self, keys: Int32Array) -> Result<ArrayRef, arrow::error::ArrowError> {
         Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, self.dictionary())?))
     }
 
@@ -89,18 +59,6 @@ fn word_type() -> arrow::datatypes::DataType {
 }
 
 /// Keys are places in `ALL`, which lists the variants in their order.
-pub(crate) const fn key_class(class: KeyClass) -> i32 {
-    class as i32
-}
-
-pub(crate) const fn phase(phase: Phase) -> i32 {
-    phase as i32
-}
-
-pub(crate) const fn tool(tool: Tool) -> i32 {
-    tool as i32
-}
-
 pub(crate) const fn mark(mark: MarkKind) -> i32 {
     mark as i32
 }
@@ -125,12 +83,14 @@ pub(crate) const fn origin(origin: Origin) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use evscribe_model::{KeyClass, Phase, Tool};
 
     #[test]
     fn each_key_is_the_place_of_its_word() {
-        assert!(KeyClass::ALL.into_iter().zip(0..).all(|(class, place)| key_class(class) == place));
-        assert!(Phase::ALL.into_iter().zip(0..).all(|(p, place)| phase(p) == place));
-        assert!(Tool::ALL.into_iter().zip(0..).all(|(t, place)| tool(t) == place));
+        // The journal keeps these places.
+        assert!(KeyClass::ALL.into_iter().zip(0..).all(|(class, place)| class as u8 == place));
+        assert!(Phase::ALL.into_iter().zip(0..).all(|(phase, place)| phase as u8 == place));
+        assert!(Tool::ALL.into_iter().zip(0..).all(|(tool, place)| tool as u8 == place));
         assert!(MarkKind::ALL.into_iter().zip(0..).all(|(m, place)| mark(m) == place));
         assert!(ORIGINS.into_iter().zip(0..).all(|(o, place)| origin(o) == place));
     }

@@ -5,11 +5,8 @@ use std::path::{Path, PathBuf};
 
 use evscribe_model::Row;
 
-use super::{Damage, Found, JournalBatch, JournalReader, JournalWriter};
-use crate::{
-    Keys, Provenance, SegmentId, SinkError,
-    encode::{Encoder, table_of, wall_us},
-};
+use super::{Damage, Found, JournalReader, JournalWriter, WaitingRows};
+use crate::{Keys, Provenance, SegmentId, SinkError};
 
 /// What comes next in a journal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,8 +19,8 @@ pub enum Piece {
     Closed,
 }
 
-/// Writes the journal of segment `id`, one record for each batch of rows, which
-/// are of one table; returns where it is.
+/// Writes the journal of segment `id`, one record for each batch of rows;
+/// returns where it is.
 ///
 /// # Errors
 /// Those of a writer.
@@ -36,14 +33,11 @@ pub fn write(
     close: bool,
 ) -> Result<PathBuf, SinkError> {
     let mut writer = JournalWriter::create(directory, id, provenance, keys)?;
-    let mut encoder = Encoder::default();
+    let mut waiting = WaitingRows::default();
     for rows in batches {
-        for row in rows {
-            encoder.push(row, wall_us(&provenance.anchor, row.at())?, provenance)?;
-        }
-        let Some(table) = rows.first().map(table_of) else { continue };
-        let batch = encoder.finish(table, provenance)?;
-        writer.append(&[JournalBatch { table, batch }])?;
+        rows.iter().try_for_each(|row| waiting.push(row))?;
+        writer.append(&waiting)?;
+        waiting.clear();
     }
     if close {
         writer.close()?;
@@ -60,7 +54,7 @@ pub fn read(path: &Path, keys: &Keys) -> Result<Vec<Piece>, SinkError> {
     let mut pieces = Vec::new();
     while let Some(found) = reader.next()? {
         pieces.push(match found {
-            Found::Batch(found) => Piece::Rows(found.batch.num_rows() as u64),
+            Found::Rows => Piece::Rows(reader.rows().count()),
             Found::Damage(damage) => Piece::Damage(damage),
             Found::Closed => Piece::Closed,
         });

@@ -15,9 +15,11 @@
 //! stands before its ciphertext.
 
 pub mod bare;
+mod bytes;
 mod order;
-mod pack;
 mod read;
+mod record;
+mod section;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -28,9 +30,9 @@ use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, Key, KeyInit, Nonce};
 
 use crate::{Keys, SegmentId};
 
-pub(crate) use pack::{JournalBatch, unpack};
 pub use read::{Damage, DamageKind};
 pub(crate) use read::{Found, JournalReader};
+pub(crate) use record::{RecordRows, WaitingRows};
 pub(crate) use write::JournalWriter;
 
 /// What journals end in.
@@ -38,7 +40,7 @@ pub(crate) const SUFFIX: &str = "evj";
 /// What journals that cannot be read are renamed to end in.
 pub(crate) const UNREADABLE: &str = "evj.unreadable";
 
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER_MAGIC: [u8; 8] = *b"\x8bEVJHDR\n";
 const RECORD_MAGIC: [u8; 8] = *b"\x8bEVJREC\n";
 const HEADER_BYTES: usize = 56;
@@ -159,9 +161,12 @@ impl Cipher {
         Nonce::from(nonce)
     }
 
-    fn associated(&self, head: Option<RecordHead>) -> Vec<u8> {
-        let mut data = self.header.to_vec();
-        data.extend(head.iter().flat_map(|head| head.to_bytes()));
+    /// The associated data of a record.
+    fn associated(&self, head: RecordHead) -> [u8; HEADER_BYTES + RECORD_BYTES] {
+        let mut data = [0; HEADER_BYTES + RECORD_BYTES];
+        let (header, record) = data.split_at_mut(HEADER_BYTES);
+        header.copy_from_slice(&self.header);
+        record.copy_from_slice(&head.to_bytes());
         data
     }
 
@@ -171,21 +176,26 @@ impl Cipher {
         head: Option<RecordHead>,
         buffer: &mut Vec<u8>,
     ) -> Result<(), chacha20poly1305::Error> {
-        let (sequence, attempt) = head.map_or((0, 0), |head| (head.sequence, head.attempt));
-        self.cipher.encrypt_in_place(
-            &Self::nonce(sequence, attempt),
-            &self.associated(head),
-            buffer,
-        )
+        match head {
+            None => self.cipher.encrypt_in_place(&Self::nonce(0, 0), &self.header, buffer),
+            Some(head) => {
+                let nonce = Self::nonce(head.sequence, head.attempt);
+                self.cipher.encrypt_in_place(&nonce, &self.associated(head), buffer)
+            }
+        }
     }
 
     /// Decrypts in place and takes the tag off; `buffer` is of no use where it
     /// does not authenticate.
     fn open(&self, head: Option<RecordHead>, buffer: &mut Vec<u8>) -> bool {
-        let (sequence, attempt) = head.map_or((0, 0), |head| (head.sequence, head.attempt));
-        self.cipher
-            .decrypt_in_place(&Self::nonce(sequence, attempt), &self.associated(head), buffer)
-            .is_ok()
+        let opened = match head {
+            None => self.cipher.decrypt_in_place(&Self::nonce(0, 0), &self.header, buffer),
+            Some(head) => {
+                let nonce = Self::nonce(head.sequence, head.attempt);
+                self.cipher.decrypt_in_place(&nonce, &self.associated(head), buffer)
+            }
+        };
+        opened.is_ok()
     }
 }
 

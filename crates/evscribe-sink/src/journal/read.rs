@@ -10,10 +10,9 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    CLOSED, Cipher, HEADER_BYTES, HEADER_MAGIC, Header, JournalBatch, MAX_RECORD_BYTES,
-    RECORD_BYTES, RECORD_MAGIC, RecordHead, TAG_BYTES,
+    CLOSED, Cipher, HEADER_BYTES, HEADER_MAGIC, Header, MAX_RECORD_BYTES, RECORD_BYTES,
+    RECORD_MAGIC, RecordHead, RecordRows, TAG_BYTES, VERSION,
     order::{Authentic, Step, steps},
-    unpack,
 };
 use crate::{Keys, Provenance, SCHEMA_VERSION, SegmentId, SinkError, error::At};
 
@@ -48,7 +47,8 @@ pub enum DamageKind {
 /// What comes next in a journal.
 #[derive(Debug)]
 pub(crate) enum Found {
-    Batch(JournalBatch),
+    /// Rows, in [`JournalReader::rows`] until the next call.
+    Rows,
     Damage(Damage),
     Closed,
 }
@@ -69,6 +69,7 @@ pub(crate) struct JournalReader {
     damaged_from: Option<u64>,
     /// What is left to do, once the journal is known to be damaged.
     steps: Option<std::vec::IntoIter<Step>>,
+    rows: RecordRows,
     buffer: Vec<u8>,
 }
 
@@ -115,10 +116,14 @@ impl JournalReader {
                     attempt: 0,
                     damaged_from: (place > 0).then_some(0),
                     steps: None,
+                    rows: RecordRows::default(),
                     buffer,
                 });
             }
             at = place + 1;
+        }
+        if let Some(found) = other_version(&file).at("read", path)? {
+            return Err(SinkError::JournalVersion { path: path.into(), found });
         }
         Err(SinkError::Journal {
             path: path.into(),
@@ -132,6 +137,11 @@ impl JournalReader {
 
     pub(crate) fn provenance(&self) -> &Provenance {
         &self.provenance
+    }
+
+    /// The rows that were found last; the caller may change them.
+    pub(crate) fn rows(&mut self) -> &mut RecordRows {
+        &mut self.rows
     }
 
     /// What comes next; `None` at the end.
@@ -209,10 +219,10 @@ impl JournalReader {
         Ok(self.cipher.open(Some(head), &mut self.buffer).then_some(record))
     }
 
-    fn content(&self) -> Option<Found> {
+    fn content(&mut self) -> Option<Found> {
         match self.buffer.as_slice() {
             [CLOSED] => Some(Found::Closed),
-            payload => unpack(payload, &self.provenance).map(Found::Batch),
+            payload => self.rows.unpack(payload).map(|()| Found::Rows),
         }
     }
 }
@@ -236,6 +246,17 @@ fn header_at(
     }
     let cipher = Cipher::new(keys, header);
     Ok(cipher.open(None, buffer).then_some((cipher, header)))
+}
+
+/// The version that the first header says, where it is not ours.
+fn other_version(file: &File) -> io::Result<Option<u16>> {
+    let mut fixed = [0; HEADER_MAGIC.len() + 2];
+    if !read_exact(file, &mut fixed, 0)? {
+        return Ok(None);
+    }
+    let [magic @ .., low, high] = fixed;
+    let version = u16::from_le_bytes([low, high]);
+    Ok((magic == HEADER_MAGIC && version != VERSION).then_some(version))
 }
 
 /// Reads `length` bytes into `buffer`; false where the length cannot be true.

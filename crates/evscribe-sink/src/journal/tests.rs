@@ -4,16 +4,16 @@ mod harms;
 
 use std::{fs, path::Path, sync::LazyLock};
 
-use arrow::{array::AsArray, datatypes::TimestampMicrosecondType};
 use evscribe_model::{
-    Anchor, BootUs, DeviceId, Event, Level, Mark, MarkKind, Row, Run, WallUs, What,
+    Anchor, BootUs, Device, DeviceId, DeviceRow, Event, KeyClass, Level, Mark, MarkKind, Phase,
+    Row, Run, Tool, Touch, WallUs, What,
 };
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Clock, Provenance, SinkError, Table,
-    encode::{Encoder, wall_us},
+    Clock, Provenance, SinkError,
+    encode::{DeviceCells, MarkCells},
 };
 use harms::{Harm, apply, harm};
 
@@ -35,18 +35,20 @@ fn provenance() -> Provenance {
     }
 }
 
-fn batch(at_us: u64) -> JournalBatch {
-    let mut encoder = Encoder::default();
+fn events(at_us: u64) -> Vec<Event> {
     let at = BootUs::new(at_us);
     let what = What::Motion { dx: 1, dy: -1 };
-    for _ in 0..=at_us % 3 {
-        let row = Row::Event(Event { at, run: Run(1), device: DeviceId(1), what });
-        encoder.push(&row, wall_us(&provenance().anchor, at).unwrap(), &provenance()).unwrap();
-    }
-    JournalBatch {
-        table: Table::Events,
-        batch: encoder.finish(Table::Events, &provenance()).unwrap(),
-    }
+    (0..=at_us % 3).map(|_| Event { at, run: Run(1), device: DeviceId(1), what }).collect()
+}
+
+fn waiting(rows: impl IntoIterator<Item = Row>) -> WaitingRows {
+    let mut waiting = WaitingRows::default();
+    rows.into_iter().for_each(|row| waiting.push(&row).unwrap());
+    waiting
+}
+
+fn record(at_us: u64) -> WaitingRows {
+    waiting(events(at_us).into_iter().map(Row::Event))
 }
 
 fn keys() -> Keys {
@@ -62,7 +64,7 @@ static JOURNAL: LazyLock<(Vec<u8>, Vec<usize>)> = LazyLock::new(|| {
             .unwrap();
     let mut ends = vec![usize::try_from(writer.length()).unwrap()];
     for at_us in 1..=RECORDS {
-        writer.append(&[batch(at_us)]).unwrap();
+        writer.append(&record(at_us)).unwrap();
         ends.push(usize::try_from(writer.length()).unwrap());
     }
     writer.close().unwrap();
@@ -74,23 +76,25 @@ static OTHER: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let directory = tempfile::tempdir().unwrap();
     let id = SegmentId::of(b"other");
     let mut writer = JournalWriter::create(directory.path(), id, &provenance(), &keys()).unwrap();
-    writer.append(&[batch(1), batch(2)]).unwrap();
+    writer.append(&record(1)).unwrap();
+    writer.append(&record(2)).unwrap();
     writer.close().unwrap();
     fs::read(writer.path()).unwrap()
 });
 
-/// What is read: the times of the batches, the damages, whether it was closed.
-fn read(directory: &Path, bytes: &[u8]) -> Result<(Vec<i64>, Vec<Damage>, bool), SinkError> {
+/// What is read: the times of the records, the damages, whether it was closed.
+fn read(directory: &Path, bytes: &[u8]) -> Result<(Vec<u64>, Vec<Damage>, bool), SinkError> {
     let path = directory.join("damaged.evj");
     fs::write(&path, bytes).unwrap();
     let mut reader = JournalReader::open(&path, &keys())?;
     let (mut times, mut damages, mut closed) = (Vec::new(), Vec::new(), false);
     while let Some(found) = reader.next()? {
         match found {
-            Found::Batch(found) => {
-                let column = found.batch.column(0).as_primitive::<TimestampMicrosecondType>();
-                assert_eq!(found.batch, batch(u64::try_from(column.value(0)).unwrap()).batch);
-                times.push(column.value(0));
+            Found::Rows => {
+                let at_us = reader.rows().events[0].at.get();
+                let expected = RecordRows { events: events(at_us), ..RecordRows::default() };
+                assert_eq!(*reader.rows(), expected);
+                times.push(at_us);
             }
             Found::Damage(damage) => damages.push(damage),
             Found::Closed => closed = true,
@@ -99,8 +103,8 @@ fn read(directory: &Path, bytes: &[u8]) -> Result<(Vec<i64>, Vec<Damage>, bool),
     Ok((times, damages, closed))
 }
 
-fn all() -> Vec<i64> {
-    (1..=i64::try_from(RECORDS).unwrap()).collect()
+fn all() -> Vec<u64> {
+    (1..=RECORDS).collect()
 }
 
 #[test]
@@ -157,15 +161,15 @@ fn a_failed_write_leaves_no_trace_and_no_nonce_is_used_twice() {
     let mut writer =
         JournalWriter::create(directory.path(), SegmentId::of(b"two"), &provenance(), &keys())
             .unwrap();
-    writer.append(&[batch(1)]).unwrap();
+    writer.append(&record(1)).unwrap();
     let length = writer.length();
     let full = "/dev/full";
     let whole = writer.replace_file(fs::OpenOptions::new().write(true).open(full).unwrap());
-    let error = writer.append(&[batch(2)]).unwrap_err();
+    let error = writer.append(&record(2)).unwrap_err();
     assert_eq!(error.stall(), "disk_full");
     assert_eq!(writer.length(), length);
     drop(writer.replace_file(whole));
-    writer.append(&[batch(3)]).unwrap();
+    writer.append(&record(3)).unwrap();
     writer.close().unwrap();
     let bytes = fs::read(writer.path()).unwrap();
     let head = RecordHead::from_bytes(
@@ -176,35 +180,114 @@ fn a_failed_write_leaves_no_trace_and_no_nonce_is_used_twice() {
 }
 
 #[test]
-fn a_batch_larger_than_a_record_is_split() {
+fn rows_that_are_more_than_a_record_holds_are_split() {
     let directory = tempfile::tempdir().unwrap();
-    let mut encoder = Encoder::default();
-    for at_us in 0..40_000 {
-        let mark = Mark {
+    let rows = (0..60_000).map(|at_us| {
+        Row::Mark(Mark {
             at: BootUs::new(at_us),
             until: None,
             run: None,
             device: None,
             kind: MarkKind::Drop,
-            reason: "some_reason",
+            reason: "some_reason_that_is_long",
             lost: Some(1),
-        };
-        encoder.push_mark(&mark, i64::try_from(at_us).unwrap(), None);
-    }
-    let batch = encoder.finish(Table::Marks, &provenance()).unwrap();
+        })
+    });
     let mut writer =
         JournalWriter::create(directory.path(), SegmentId::of(b"three"), &provenance(), &keys())
             .unwrap();
-    writer.append(&[JournalBatch { table: Table::Marks, batch }]).unwrap();
+    writer.append(&waiting(rows)).unwrap();
     let mut reader = JournalReader::open(writer.path(), &keys()).unwrap();
-    let mut rows = 0;
-    let mut records = 0;
-    while let Some(Found::Batch(found)) = reader.next().unwrap() {
-        rows += found.batch.num_rows();
+    let (mut rows, mut records) = (0, 0);
+    while let Some(Found::Rows) = reader.next().unwrap() {
+        rows += reader.rows().count();
         records += 1;
     }
-    assert_eq!(rows, 40_000);
+    assert_eq!(rows, 60_000);
     assert!(records > 1);
+}
+
+#[test]
+fn a_journal_of_another_version_is_told_from_a_damaged_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut bytes, ends) = JOURNAL.clone();
+    for header in [0, ends[0] / 2] {
+        bytes[header + HEADER_MAGIC.len()] = 1;
+    }
+    let read = read(directory.path(), &bytes);
+    assert!(matches!(read, Err(SinkError::JournalVersion { found: 1, .. })), "{read:?}");
+}
+
+fn any_event() -> impl Strategy<Value = What> {
+    let code = any::<u16>();
+    let class = prop::option::of(prop::sample::select(KeyClass::ALL.to_vec()));
+    prop_oneof![
+        any::<(i32, i32)>().prop_map(|(dx, dy)| What::Motion { dx, dy }),
+        (-70..70, -70..70).prop_map(|(dx, dy)| What::Motion { dx, dy }),
+        any::<(i32, i32)>().prop_map(|(v_120, h_120)| What::Scroll { v_120, h_120 }),
+        (code, any::<bool>(), any::<i32>(), any::<bool>()).prop_map(
+            |(code, down, stroke, inferred)| What::Button { code, down, stroke, inferred }
+        ),
+        (prop::option::of(code), class, any::<bool>(), any::<i32>(), any::<bool>()).prop_map(
+            |(code, class, down, stroke, inferred)| What::Key {
+                code,
+                class,
+                down,
+                stroke,
+                inferred
+            }
+        ),
+        (code, any::<bool>(), any::<bool>()).prop_map(|(code, down, inferred)| What::Switch {
+            code,
+            down,
+            inferred
+        }),
+    ]
+}
+
+/// Any row of any table, at any time: the journal does not ask for an order.
+fn any_row() -> impl Strategy<Value = Row> {
+    let at = || prop_oneof![0..20_000_u64, any::<u64>()].prop_map(BootUs::new);
+    let run = || prop_oneof![Just(1), any::<i32>()].prop_map(Run);
+    let device = || prop_oneof![Just(1), any::<i16>()].prop_map(DeviceId);
+    let phase = prop::sample::select(Phase::ALL.to_vec());
+    let tool = prop::sample::select(Tool::ALL.to_vec());
+    let mark = prop::sample::select(MarkKind::ALL.to_vec());
+    let place = || any::<Option<i32>>();
+    let places = (place(), place(), place(), place(), place());
+    use prop::option::of;
+    prop_oneof![
+        4 => (at(), run(), device(), any_event())
+            .prop_map(|(at, run, device, what)| Row::Event(Event { at, run, device, what })),
+        2 => (at(), run(), device(), any::<i32>(), phase, places, tool, any::<bool>()).prop_map(
+            |(at, run, device, contact, phase, (x, y, x_um, y_um, pressure), tool, inferred)| {
+                Row::Touch(Touch {
+                    at, run, device, contact, phase, x, y, x_um, y_um, pressure, tool, inferred,
+                })
+            }
+        ),
+        1 => (at(), of(at()), of(run()), of(device()), mark, any::<Option<u64>>())
+            .prop_map(|(at, until, run, device, kind, lost)| {
+                Row::Mark(Mark { at, until, run, device, kind, reason: "reason", lost })
+            }),
+        1 => (at(), device(), any::<Option<String>>()).prop_map(|(at, id, name)| {
+            let device = Device { name, ..Device::empty(id) };
+            Row::Device(Box::new(DeviceRow { at, device }))
+        }),
+    ]
+}
+
+fn split(rows: &[Row]) -> RecordRows {
+    let mut split = RecordRows::default();
+    for row in rows {
+        match row {
+            Row::Event(row) => split.events.push(*row),
+            Row::Touch(row) => split.touch.push(*row),
+            Row::Mark(row) => split.marks.push(MarkCells::from(row)),
+            Row::Device(row) => split.devices.push(DeviceCells::of(row)),
+        }
+    }
+    split
 }
 
 /// The journal's records in that order, then its end.
@@ -247,7 +330,7 @@ fn another_journal_behind_this_one_is_reported_and_not_read() {
 }
 
 /// The records that stand whole somewhere in `bytes`, by number.
-fn whole(bytes: &[u8]) -> Vec<i64> {
+fn whole(bytes: &[u8]) -> Vec<u64> {
     let (journal, ends) = &*JOURNAL;
     let is_there = |record: &[u8]| bytes.windows(record.len()).any(|window| window == record);
     let spans = ends.windows(2).zip(1..);
@@ -257,8 +340,27 @@ fn whole(bytes: &[u8]) -> Vec<i64> {
         .collect()
 }
 
+/// Where the first header of `journal` stands whole in `bytes`; behind it, if none.
+fn begins(bytes: &[u8], journal: &[u8]) -> usize {
+    let header = &journal[..JOURNAL.1[0] / 2];
+    bytes.windows(header.len()).position(|window| window == header).unwrap_or(bytes.len())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn prop_rows_come_back_from_a_payload(rows in prop::collection::vec(any_row(), 1..40), noise in any::<(usize, u8)>()) {
+        let waiting = waiting(rows.iter().cloned());
+        let mut payload = Vec::new();
+        waiting.payloads().for_each(|part| part.put(&mut payload));
+        let mut back = RecordRows::default();
+        prop_assert_eq!(back.unpack(&payload), Some(()));
+        prop_assert_eq!(&back, &split(&rows));
+        let place = noise.0 % payload.len();
+        payload[place] ^= noise.1;
+        let _ = back.unpack(&payload);
+    }
 
     #[test]
     fn prop_what_authenticates_is_kept_in_order_and_the_rest_is_reported(harms in prop::collection::vec(harm(JOURNAL.0.len()), 1..4)) {
@@ -266,6 +368,8 @@ proptest! {
         let (bytes, _) = JOURNAL.clone();
         let mut damaged = bytes.clone();
         harms.iter().for_each(|harm| apply(&mut damaged, harm));
+        // Whose it is is told by the first header that is whole, a stranger's too.
+        prop_assume!(begins(&damaged, &bytes) < begins(&damaged, &OTHER));
         let Ok((times, damages, closed)) = read(directory.path(), &damaged) else {
             return Ok(());
         };
@@ -300,10 +404,11 @@ proptest! {
         let harm = if count == 0 { Harm::Flip(at, bit) } else { Harm::Cut(at, count) };
         apply(&mut damaged, &harm);
         let (times, _, _) = read(directory.path(), &damaged).unwrap();
-        let touched = at..at + count.max(1);
         for (record, span) in ends.windows(2).enumerate() {
-            let whole = span[1] <= touched.start || span[0] >= touched.end;
-            prop_assert_eq!(times.contains(&(record as i64 + 1)), whole, "record {} {:?} {:?}", record + 1, span, touched.clone());
+            // Of two that are cut into each other one may come out whole.
+            let bytes = &bytes[span[0]..span[1]];
+            let whole = damaged.windows(bytes.len()).any(|window| window == bytes);
+            prop_assert_eq!(times.contains(&(record as u64 + 1)), whole, "record {} {:?}", record + 1, span);
         }
     }
 

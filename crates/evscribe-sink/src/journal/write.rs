@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Cipher, HEADER_BYTES, Header, JournalBatch, MAX_RECORD_BYTES, RECORD_BYTES, RecordHead, SUFFIX,
-    TAG_BYTES, pack,
+    CLOSED, Cipher, HEADER_BYTES, Header, MAX_RECORD_BYTES, RecordHead, SUFFIX, TAG_BYTES,
+    WaitingRows,
 };
 use crate::{
     Keys, Provenance, SegmentId, SinkError,
@@ -26,6 +26,9 @@ pub(crate) struct JournalWriter {
     length: u64,
     sequence: u64,
     attempt: u32,
+    /// One payload, then its ciphertext.
+    payload: Vec<u8>,
+    /// The records of one append.
     buffer: Vec<u8>,
 }
 
@@ -62,7 +65,16 @@ impl JournalWriter {
         let file = file.at("create", &path)?;
         disk::sync_directory(directory)?;
         let length = buffer.len() as u64;
-        Ok(Self { path, file, cipher, length, sequence: 1, attempt: 0, buffer })
+        Ok(Self {
+            path,
+            file,
+            cipher,
+            length,
+            sequence: 1,
+            attempt: 0,
+            payload: Vec::new(),
+            buffer,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -74,19 +86,27 @@ impl JournalWriter {
         self.length
     }
 
-    /// Appends the batches and makes them durable: all or none. After a failure
-    /// the same or other batches may be tried again.
-    pub(crate) fn append(&mut self, batches: &[JournalBatch]) -> Result<(), SinkError> {
-        let mut payloads = Vec::new();
-        for batch in batches {
-            payloads.append(&mut pack::pack(batch)?);
+    /// Appends the rows and makes them durable: all or none. After a failure
+    /// the same or other rows may be tried again.
+    pub(crate) fn append(&mut self, rows: &WaitingRows) -> Result<(), SinkError> {
+        self.buffer.clear();
+        let mut sequence = self.sequence;
+        for payload in rows.payloads() {
+            self.payload.clear();
+            payload.put(&mut self.payload);
+            self.record(sequence)?;
+            sequence += 1;
         }
-        self.append_payloads(payloads)
+        self.write(sequence)
     }
 
     /// Ends the journal properly: what is recovered from it is no crash.
     pub(crate) fn close(&mut self) -> Result<(), SinkError> {
-        self.append_payloads(vec![pack::closing()])
+        self.buffer.clear();
+        self.payload.clear();
+        self.payload.push(CLOSED);
+        self.record(self.sequence)?;
+        self.write(self.sequence + 1)
     }
 
     /// Puts another file in the place of the journal's; for tests of failures.
@@ -95,21 +115,21 @@ impl JournalWriter {
         std::mem::replace(&mut self.file, file)
     }
 
-    fn append_payloads(&mut self, payloads: Vec<Vec<u8>>) -> Result<(), SinkError> {
-        self.buffer.clear();
-        let mut sequence = self.sequence;
-        for mut payload in payloads {
-            let length = u32::try_from(payload.len() + TAG_BYTES).unwrap_or(u32::MAX);
-            let head = RecordHead { sequence, attempt: self.attempt, length };
-            self.cipher
-                .seal(Some(head), &mut payload)
-                .map_err(std::io::Error::other)
-                .at("encrypt", &self.path)?;
-            self.buffer.reserve(RECORD_BYTES + payload.len());
-            self.buffer.extend(head.to_bytes());
-            self.buffer.extend(&payload);
-            sequence += 1;
-        }
+    /// Puts the payload behind what is to be written, as a record.
+    fn record(&mut self, sequence: u64) -> Result<(), SinkError> {
+        let length = u32::try_from(self.payload.len() + TAG_BYTES).unwrap_or(u32::MAX);
+        let head = RecordHead { sequence, attempt: self.attempt, length };
+        self.cipher
+            .seal(Some(head), &mut self.payload)
+            .map_err(std::io::Error::other)
+            .at("encrypt", &self.path)?;
+        self.buffer.extend_from_slice(&head.to_bytes());
+        self.buffer.extend_from_slice(&self.payload);
+        Ok(())
+    }
+
+    /// Makes the records durable; `sequence` is what comes behind them.
+    fn write(&mut self, sequence: u64) -> Result<(), SinkError> {
         let written =
             self.file.write_all_at(&self.buffer, self.length).and_then(|()| self.file.sync_data());
         if written.is_err() {

@@ -24,7 +24,9 @@ pub struct Config {
     pub dataset: PathBuf,
     /// The journals' directory, outside the dataset.
     pub journal: PathBuf,
-    /// How long a row may wait before it is durable; [`FLUSH_AFTER`].
+    /// How long a row may wait before it is durable; [`FLUSH_AFTER`]. Zero: until
+    /// no command waits any more, without waking up for it; for senders that
+    /// collect rows themselves.
     pub flush_after: Duration,
     /// How old a segment's first row may get before it is sealed; [`SEGMENT_AGE`].
     pub segment_age: Duration,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | clean, no segment open | a command |
 //! | clean, segment open | a command, the segment's age |
-//! | dirty (rows not durable) | a command, `flush_after` after the first of them |
+//! | dirty (rows not durable) | a command, `flush_after` after the first of them; none of it with `flush_after` 0, which is never dirty while it waits |
 //! | stalled | `retry_after`, the wish to stop; commands stay in the queue |
 //!
 //! Not handled: a journal or dataset directory that is replaced under the
@@ -17,23 +17,22 @@ use std::{
     sync::{
         Arc,
         atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use evscribe_model::Row;
 
-use super::{Command, Report, SealReason, Shared};
+use super::{Command, Report, SealReason, Shared, config::FLUSH_AFTER};
 use crate::{
-    Provenance, Retention, SegmentId, SinkError, Store, Table, disk,
-    encode::{self, BATCH_ROWS, Encoder},
-    journal::{JournalBatch, JournalWriter},
+    Provenance, Retention, SegmentId, SinkError, Store, disk, encode,
+    journal::{JournalWriter, WaitingRows},
     recover::{Pending, chain},
 };
 
-/// The order in which tables go to the journal: what explains rows comes first.
-const FLUSH_ORDER: [Table; 4] = [Table::Devices, Table::Marks, Table::Events, Table::Touch];
+/// Bytes of rows at which they are made durable before their time.
+const FLUSH_BYTES: usize = 32 * 1024;
 
 pub(super) struct Thread {
     store: Store,
@@ -42,9 +41,8 @@ pub(super) struct Thread {
     shared: Arc<Shared>,
     report: Box<dyn Fn(Report) + Send>,
     provenance: Option<Provenance>,
-    encoder: Encoder,
-    /// Batches that are made but not durable.
-    waiting: Vec<JournalBatch>,
+    /// Rows that are not durable.
+    waiting: WaitingRows,
     /// When the first row came that is not durable.
     dirty_since: Option<Instant>,
     journal: Option<JournalWriter>,
@@ -52,6 +50,8 @@ pub(super) struct Thread {
     segment_since: Option<Instant>,
     last_us: [Option<i64>; 4],
     unsaved: Option<(PathBuf, Vec<u8>)>,
+    /// Where space must stay free: a place on each file system.
+    file_systems: Vec<PathBuf>,
     stalled_since: Option<Instant>,
     unwritten: u64,
 }
@@ -71,15 +71,17 @@ impl Thread {
         shared: Arc<Shared>,
         report: Box<dyn Fn(Report) + Send>,
     ) -> Self {
+        let mut file_systems = vec![store.config.journal.clone(), store.config.dataset.clone()];
+        file_systems.dedup_by(|other, one| disk::same_file_system(one, other));
         Self {
+            file_systems,
             store,
             commands,
             give_back,
             shared,
             report,
             provenance: None,
-            encoder: Encoder::default(),
-            waiting: Vec::new(),
+            waiting: WaitingRows::default(),
             dirty_since: None,
             journal: None,
             segment_since: None,
@@ -93,13 +95,7 @@ impl Thread {
     pub(super) fn run(mut self) {
         self.insist(|this| this.seal_pending(SealReason::Leftover));
         loop {
-            let received = match self.deadline() {
-                None => self.commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(deadline) => {
-                    self.commands.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-                }
-            };
-            let next = match received {
+            let next = match self.receive() {
                 Ok(command) => self.execute(command),
                 Err(RecvTimeoutError::Timeout) => Next::GoOn,
                 Err(RecvTimeoutError::Disconnected) => Next::End,
@@ -110,15 +106,39 @@ impl Thread {
             self.do_what_is_due();
         }
         self.close(SealReason::Stop);
-        let rows = self.unwritten + self.waiting_rows();
+        let rows = self.unwritten + self.waiting.rows();
         if rows > 0 {
             (self.report)(Report::Unwritten { rows });
         }
     }
 
+    fn receive(&mut self) -> Result<Command, RecvTimeoutError> {
+        match self.commands.try_recv() {
+            Ok(command) => return Ok(command),
+            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {}
+        }
+        if self.store.config.flush_after.is_zero() && self.dirty_since.is_some() {
+            // Nothing more comes for now: no need to wake up for it later.
+            self.insist(Self::flush);
+        }
+        match self.deadline() {
+            None => self.commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(deadline) => {
+                self.commands.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            }
+        }
+    }
+
+    /// How long rows may wait while more commands come.
+    fn flush_after(&self) -> Duration {
+        let flush_after = self.store.config.flush_after;
+        if flush_after.is_zero() { FLUSH_AFTER } else { flush_after }
+    }
+
     fn deadline(&self) -> Option<Instant> {
         let config = &self.store.config;
-        let flush = self.dirty_since.map(|since| since + config.flush_after);
+        let flush = self.dirty_since.map(|since| since + self.flush_after());
         let age = self.segment_since.map(|since| since + config.segment_age);
         flush.into_iter().chain(age).min()
     }
@@ -127,7 +147,7 @@ impl Thread {
         let is_due = |since: Option<Instant>, after| {
             since.is_some_and(|since: Instant| since.elapsed() >= after)
         };
-        if is_due(self.dirty_since, self.store.config.flush_after) {
+        if is_due(self.dirty_since, self.flush_after()) {
             self.insist(Self::flush);
         }
         if self
@@ -166,9 +186,8 @@ impl Thread {
         self.close(SealReason::Begin);
         // What could not be written, at the end with a full disk, must not go
         // under another person's name: it is lost, and counted.
-        self.unwritten += self.waiting_rows();
+        self.unwritten += self.waiting.rows();
         self.waiting.clear();
-        self.encoder = Encoder::default();
         self.dirty_since = None;
         self.journal = None;
         self.provenance = None;
@@ -206,16 +225,22 @@ impl Thread {
         if last_us.is_some_and(|last_us| wall_us < last_us) {
             self.close(SealReason::Late);
         }
-        if let Some(provenance) = &self.provenance {
-            self.encoder.push(row, wall_us, provenance)?;
+        if let Row::Mark(mark) = row
+            && let Some(until) = mark.until
+        {
+            encode::wall_us(&anchor, until)?;
         }
+        self.waiting.push(row)?;
         if let Some(last_us) = self.last_us.get_mut(table as usize) {
             *last_us = Some(wall_us);
         }
-        let now = Instant::now();
-        self.dirty_since.get_or_insert(now);
-        self.segment_since.get_or_insert(now);
-        if self.encoder.rows(table) >= BATCH_ROWS {
+        // The clock is not asked for every row.
+        if self.dirty_since.is_none() || self.segment_since.is_none() {
+            let now = Instant::now();
+            self.dirty_since.get_or_insert(now);
+            self.segment_since.get_or_insert(now);
+        }
+        if self.waiting.bytes() >= FLUSH_BYTES {
             self.insist(Self::flush);
         }
         Ok(())
@@ -223,15 +248,7 @@ impl Thread {
 
     /// Makes all rows durable.
     fn flush(&mut self) -> Result<(), SinkError> {
-        if let Some(provenance) = &self.provenance {
-            for table in FLUSH_ORDER {
-                if self.encoder.rows(table) > 0 {
-                    let batch = self.encoder.finish(table, provenance)?;
-                    self.waiting.push(JournalBatch { table, batch });
-                }
-            }
-        }
-        if self.waiting.is_empty() {
+        if self.waiting.rows() == 0 {
             self.dirty_since = None;
             return Ok(());
         }
@@ -247,9 +264,8 @@ impl Thread {
         };
         let before = journal.length();
         journal.append(&self.waiting)?;
-        let rows = self.waiting.iter().map(|batch| batch.batch.num_rows() as u64).sum();
         self.shared.journal_bytes.fetch_add(journal.length() - before, Ordering::Relaxed);
-        self.shared.journal_rows.fetch_add(rows, Ordering::Relaxed);
+        self.shared.journal_rows.fetch_add(self.waiting.rows(), Ordering::Relaxed);
         self.waiting.clear();
         self.dirty_since = None;
         Ok(())
@@ -257,7 +273,7 @@ impl Thread {
 
     fn check_free(&self) -> Result<(), SinkError> {
         let reserve_bytes = self.store.config.min_free_bytes;
-        for path in [&self.store.config.journal, &self.store.config.dataset] {
+        for path in &self.file_systems {
             let free_bytes = disk::free_bytes(path)?;
             if free_bytes < reserve_bytes {
                 return Err(SinkError::DiskFull { path: path.clone(), free_bytes, reserve_bytes });
@@ -334,11 +350,5 @@ impl Thread {
             self.unsaved = None;
         }
         Ok(())
-    }
-
-    fn waiting_rows(&self) -> u64 {
-        let batched: u64 = self.waiting.iter().map(|batch| batch.batch.num_rows() as u64).sum();
-        let rows: usize = Table::ALL.into_iter().map(|table| self.encoder.rows(table)).sum();
-        batched + rows as u64
     }
 }
