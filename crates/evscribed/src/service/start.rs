@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use evscribe_reader::Watch;
@@ -38,6 +38,8 @@ impl<'a> Service<'a> {
         config.segment_age = settings.segment_age;
         config.segment_bytes = settings.segment_bytes;
         config.retention = settings.retention;
+        // The service gathers rows itself: a second wait costs a wake-up.
+        config.flush_after = Duration::ZERO;
         let mut next_run = saved.counters().run;
         let (store, recovery) =
             evscribe_sink::recover(config, settings.keys.clone(), &mut next_run)?;
