@@ -30,6 +30,10 @@ const EVENT_BYTES: usize = 24;
 /// Reads that a drain does at most before other devices get their turn.
 const READS_PER_DRAIN: usize = 16;
 
+/// Reads that empty the queue after a drop, at most. One takes all that was
+/// there; during a flood it goes on as long as more comes.
+const READS_TO_EMPTY: usize = 4;
+
 /// Why a device cannot be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -210,6 +214,8 @@ impl LiveDevice {
             if let Some(since) = dropped {
                 let (until, state) = self.resynchronise(buffer)?;
                 each(Input::Dropped { device, since, until, state: Some(&state) });
+                // Who says more than can be read must not take the others' time.
+                return Ok(false);
             }
             // A short batch emptied the queue; asking once more would say so.
             if buffer.events.len() < BATCH_EVENTS / 2 {
@@ -263,8 +269,9 @@ impl LiveDevice {
         &mut self,
         buffer: &mut ReadBuffer,
     ) -> Result<(BootUs, DeviceState), ReadError> {
-        for _ in 0..READS_PER_DRAIN {
-            if !self.read(buffer)? {
+        for _ in 0..READS_TO_EMPTY {
+            // A batch that is not full emptied the queue.
+            if !self.read(buffer)? || buffer.events.len() < BATCH_EVENTS {
                 break;
             }
         }
