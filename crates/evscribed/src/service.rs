@@ -41,7 +41,7 @@ const READY_MAX: usize = 1_024;
 
 /// Rows are sent to the writer at most this long after the first came. It makes
 /// them durable at once, so that all of it takes less than a second.
-const SEND_AFTER: Duration = Duration::from_millis(700);
+const SEND_AFTER: Duration = Duration::from_millis(800);
 
 /// Retention is looked at this often even where nothing is sealed.
 const RETAIN_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
