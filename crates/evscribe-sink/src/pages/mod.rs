@@ -23,7 +23,7 @@ use bytes::Bytes;
 use evscribe_model::{Event, Touch};
 use parquet::{
     arrow::ArrowWriter,
-    basic::{Compression, Encoding, ZstdLevel},
+    basic::Encoding,
     column::{
         page::{CompressedPage, Page, PageWriter},
         writer::ColumnCloseResult,
@@ -37,8 +37,8 @@ use parquet::{
 use zstd::bulk::Compressor;
 
 use crate::{
-    Provenance,
-    layout::{ROW_GROUP_ROWS, ZSTD_LEVEL},
+    Provenance, Table,
+    layout::{ROW_GROUP_ROWS, ZSTD_LEVEL, compression},
 };
 use column::Chunk;
 use events::EventColumns;
@@ -165,7 +165,7 @@ fn pages(
     let size = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
     let metadata = ColumnChunkMetaData::builder(column)
         .set_encodings(encodings)
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_compression(compression(Table::Events)?)
         .set_num_values(chunk.rows.into())
         .set_total_compressed_size(size(bytes))
         .set_total_uncompressed_size(size(plain_bytes))
