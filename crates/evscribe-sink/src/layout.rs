@@ -33,6 +33,18 @@ pub(crate) const SPLIT: [&str; 2] = ["x", "y"];
 /// worth its bytes at 64 k rows.
 pub(crate) const STATISTICS: EnabledStatistics = EnabledStatistics::Chunk;
 
+/// How a table's pages are compressed: a handful of marks and devices not at
+/// all, for zstd's frames would be larger than what they save.
+///
+/// # Errors
+/// As [`properties`].
+pub(crate) fn compression(table: Table) -> Result<Compression, ParquetError> {
+    Ok(match table {
+        Table::Events | Table::Touch => Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?),
+        Table::Marks | Table::Devices => Compression::UNCOMPRESSED,
+    })
+}
+
 /// The properties of one sealed file. Columns not named above are dictionary
 /// encoded, truths a bit each. There are no bloom filters: an encrypted file
 /// would show them.
@@ -56,7 +68,7 @@ pub(crate) fn properties(
     let by_time = SortingColumn { column_idx: 0, descending: false, nulls_first: false };
     let mut builder = WriterProperties::builder()
         .set_created_by(WRITER_VERSION.to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_compression(compression(table)?)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(STATISTICS)
         .set_offset_index_disabled(true)

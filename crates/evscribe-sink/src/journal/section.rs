@@ -40,6 +40,9 @@ const KEY: u8 = 2;
 const SCROLL: u8 = 3;
 const SWITCH: u8 = 4;
 
+/// Motion of the run and device of the row before.
+const STILL: u8 = MOTION | SAME;
+
 /// The row before, as far as the next one refers to it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Last {
@@ -101,22 +104,25 @@ impl Last {
         }
     }
 
-    /// Nearly all rows are small motion of the same mouse some milliseconds
-    /// later: the same bytes, put together at once. False where it is not so.
+    /// Nearly all rows are small motion of the same mouse at most 16 ms later: the
+    /// same bytes, put together at once. False where it is not so.
     fn put_small_motion(&mut self, row: &Event, to: &mut Vec<u8>) -> bool {
         let What::Motion { dx, dy } = row.what else { return false };
-        let since_us = row.at.get().wrapping_sub(self.at_us);
         let same = (row.run.0, row.device.0) == (self.run, self.device);
-        if !same || !(0x80..0x4000).contains(&since_us) {
-            return false;
-        }
-        let ([x @ ..0x80, 0, 0, 0], [y @ ..0x80, 0, 0, 0]) =
-            (zigzag(dx).to_le_bytes(), zigzag(dy).to_le_bytes())
+        let since_us = row.at.get().wrapping_sub(self.at_us);
+        let ([x @ ..0x80, 0, 0, 0], [y @ ..0x80, 0, 0, 0], [low, high @ ..0x40, 0, 0, 0, 0, 0, 0]) =
+            (zigzag(dx).to_le_bytes(), zigzag(dy).to_le_bytes(), since_us.to_le_bytes())
         else {
             return false;
         };
-        let [low, high, ..] = (since_us << 1).to_le_bytes();
-        to.extend_from_slice(&[MOTION | SAME, low >> 1 | 0x80, high, x, y]);
+        if !same {
+            return false;
+        }
+        if since_us < 0x80 {
+            to.extend_from_slice(&[STILL, low, x, y]);
+        } else {
+            to.extend_from_slice(&[STILL, low | 0x80, high << 1 | low >> 7, x, y]);
+        }
         self.at_us = row.at.get();
         true
     }
@@ -161,23 +167,26 @@ impl Last {
     }
 
     pub(super) fn take_event(&mut self, from: &mut Cursor<'_>) -> Option<Event> {
-        const STILL: u8 = MOTION | SAME;
         // As put by `put_small_motion`.
-        if let [STILL, low @ 0x80..=0xff, high @ ..0x80, x @ ..0x80, y @ ..0x80, ref rest @ ..] =
-            *from.0
-        {
-            from.0 = rest;
-            let since_us = u64::from(low & 0x7f) | u64::from(high) << 7;
-            self.at_us = self.at_us.wrapping_add(since_us);
-            let number = |byte: u8| i32::from(byte >> 1) ^ -i32::from(byte & 1);
-            return Some(Event {
-                at: BootUs::new(self.at_us),
-                run: Run(self.run),
-                device: DeviceId(self.device),
-                what: What::Motion { dx: number(x), dy: number(y) },
-            });
-        }
-        self.take_any_event(from)
+        let (since_us, x, y) = match *from.0 {
+            [STILL, low @ ..0x80, x @ ..0x80, y @ ..0x80, ref rest @ ..] => {
+                from.0 = rest;
+                (u64::from(low), x, y)
+            }
+            [STILL, low, high @ ..0x80, x @ ..0x80, y @ ..0x80, ref rest @ ..] => {
+                from.0 = rest;
+                (u64::from(low & 0x7f) | u64::from(high) << 7, x, y)
+            }
+            _ => return self.take_any_event(from),
+        };
+        self.at_us = self.at_us.wrapping_add(since_us);
+        let number = |byte: u8| i32::from(byte >> 1) ^ -i32::from(byte & 1);
+        Some(Event {
+            at: BootUs::new(self.at_us),
+            run: Run(self.run),
+            device: DeviceId(self.device),
+            what: What::Motion { dx: number(x), dy: number(y) },
+        })
     }
 
     fn take_any_event(&mut self, from: &mut Cursor<'_>) -> Option<Event> {
