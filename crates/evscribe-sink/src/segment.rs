@@ -104,21 +104,32 @@ impl SegmentWriter {
 
     pub(crate) fn write_event(&mut self, row: &Event) -> Result<(), SinkError> {
         let at_us = self.next_us(Table::Events, row.at)?;
-        let file = self.file(Table::Events, at_us, at_us, 1)?;
-        if let Content::Pages(pages) = &mut file.content {
-            pages.push_event(row, at_us);
-            if pages.is_full() {
-                pages.end_group().in_file(&file.hidden)?;
-            }
-        }
-        Ok(())
+        self.write_page_row(Table::Events, at_us, |pages| pages.push_event(row, at_us))
     }
 
     pub(crate) fn write_touch(&mut self, row: &Touch) -> Result<(), SinkError> {
         let at_us = self.next_us(Table::Touch, row.at)?;
-        let file = self.file(Table::Touch, at_us, at_us, 1)?;
+        self.write_page_row(Table::Touch, at_us, |pages| pages.push_touch(row, at_us))
+    }
+
+    #[inline]
+    fn write_page_row(
+        &mut self,
+        table: Table,
+        at_us: i64,
+        push: impl FnOnce(&mut PagesWriter<HiddenFile>),
+    ) -> Result<(), SinkError> {
+        let file = match self.open.get_mut(table as usize) {
+            // Nearly always: the file is there, the day is the same.
+            Some(Some(file)) if file.day.contains(&at_us) => {
+                file.rows += 1;
+                file.last_us = at_us;
+                file
+            }
+            _ => self.file(table, at_us, at_us, 1)?,
+        };
         if let Content::Pages(pages) = &mut file.content {
-            pages.push_touch(row, at_us);
+            push(pages);
             if pages.is_full() {
                 pages.end_group().in_file(&file.hidden)?;
             }

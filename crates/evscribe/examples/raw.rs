@@ -4,8 +4,8 @@
 //! `struct input_event` of a 64-bit kernel, as `hands desk --raw DIR` writes it
 //! and `cat /dev/input/eventN` gives it; its name (`keyboard.raw`, `mouse.raw`,
 //! `touchpad.raw`) says what the device can. OUT is made. Prints JSON: events,
-//! rows and bytes, and processor seconds of this one thread (user and system),
-//! those without a sink too.
+//! rows and bytes, and processor seconds of this one thread (user and system,
+//! reading the files included), those without a sink too.
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::error::Error;
@@ -143,11 +143,11 @@ fn pass(
     files: &[PathBuf],
     mut segment: Option<(&mut Dataset, SegmentWriter)>,
 ) -> Result<Pass, Box<dyn Error>> {
+    let began = processor_seconds()?;
     let mut sources = Vec::new();
     for (id, file) in (1..).zip(files) {
         sources.push(Source::open(id, file)?);
     }
-    let began = processor_seconds()?;
     let redactor = Redactor::new(Level::default());
     let mut normalizer = Normalizer::new(Counters::default());
     let mut ready: Vec<Row> = Vec::new();
