@@ -1,8 +1,8 @@
 //! Columns of one row group that wait to be encoded.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
+use ahash::{HashMap, HashMapExt};
 use parquet::{
     basic::Encoding,
     data_type::ByteArray,
