@@ -373,10 +373,14 @@ proptest! {
         let Ok((times, damages, closed)) = read(directory.path(), &damaged) else {
             return Ok(());
         };
-        prop_assert_eq!(&times, &whole(&damaged), "what stands whole is read in order, once: {:?}", damages);
+        // What stands before the header is not looked at.
+        let behind = &damaged[begins(&damaged, &bytes)..];
+        prop_assert_eq!(&times, &whole(behind), "what stands whole is read in order, once: {:?}", damages);
         if damaged != bytes {
-            // Unless all that changed is the order, which is put right.
-            let is_all_there = times == all() && damaged.len() == bytes.len();
+            // Unless all that changed is the order, which is put right, or that one of
+            // two equal headers is gone.
+            let spare = JOURNAL.1[0] / 2;
+            let is_all_there = times == all() && [0, spare].contains(&bytes.len().abs_diff(damaged.len()));
             prop_assert!(!damages.is_empty() || !closed || is_all_there, "the damage is reported");
         }
         if times != all() {
