@@ -67,7 +67,7 @@ install:
 	install -D -m 0644 systemd/evscribe.tmpfiles $(tmpfilesdir)/evscribe.conf
 	install -D -m 0644 -t $(rulesdir) udev/70-evscribe.rules
 	install -D -m 0644 -t $(docdir) README.md LICENSE LICENSE-APACHE LICENSE-MIT CHANGELOG.md
-	install -D -m 0644 -t $(docdir) docs/ARCHITECTURE.md docs/FORMAT.md docs/PRIVACY.md
+	install -D -m 0644 -t $(docdir) docs/ARCHITECTURE.md docs/FORMAT.md docs/PRIVACY.md docs/PERFORMANCE.md
 	install -D -m 0644 -t $(docdir) systemd/policy.example.toml
 	target/release/evscribe manual $(sharedir)
 	@$(MAKE) --no-print-directory $(if $(DESTDIR),staged,activate)

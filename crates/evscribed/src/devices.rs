@@ -1,8 +1,9 @@
 //! The open devices: opened, drained, closed.
 
+mod away;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use evscribe_model::{
     BootUs, DeviceId, DeviceRow, Input, KeyLevel, Level, MarkKind, PointerLevel, Row,
@@ -190,47 +191,6 @@ impl Devices {
                 false
             }
         }
-    }
-
-    /// Stops waiting on a device that reports so densely that reading it now and
-    /// then is cheaper, or waits on it again. `frames` is what it just said.
-    fn leave_or_return(&mut self, token: usize, frames: usize) {
-        let Some(live) = self.open.get(&token) else { return };
-        let place = self.away.iter().position(|away| *away == token);
-        let stays = live.absence().is_some() && frames >= if place.is_some() { 2 } else { 1 };
-        if stays == place.is_some() {
-            return;
-        }
-        // No input device ever has priority data: only its end is still told.
-        let interest = if stays { Interest::PRIORITY } else { Interest::READABLE };
-        let changed = self.poll.reregister(&mut SourceFd(&live.fd()), Token(token), interest);
-        match (changed, place) {
-            (Ok(()), None) => self.away.push(token),
-            (Ok(()), Some(place)) => drop(self.away.swap_remove(place)),
-            (Err(error), _) => {
-                log::error!("{} cannot be waited on: {error}", live.path().display());
-                self.close_now(token, MarkKind::Unplug, "read_error");
-            }
-        }
-    }
-
-    /// Reads the devices that are not waited on. Returns whether all are still
-    /// there.
-    pub(crate) fn drain_away(&mut self) -> bool {
-        let mut there = true;
-        // From the end: a device that returns is replaced by one that was read.
-        for place in (0..self.away.len()).rev() {
-            if let Some(token) = self.away.get(place).copied() {
-                there &= self.drain(token);
-            }
-        }
-        there
-    }
-
-    /// How long devices may be left alone that are not waited on.
-    #[must_use]
-    pub(crate) fn absence(&self) -> Option<Duration> {
-        self.away.iter().filter_map(|token| self.open.get(token)?.absence()).min()
     }
 
     /// Goes on with devices that had more to say than one turn allows.
