@@ -11,7 +11,7 @@
 //! | has keys | never: typing is sparse, and a lost key is the worst loss |
 //! | showed fewer than 64 reports | not yet |
 //! | its last two reports lie further apart than half the wait | not now: a timer would cost more than it saves |
-//! | lost events | a quarter of the time from then on |
+//! | lost events | not until it showed 64 reports more: it may be faster than it was |
 //!
 //! Not handled: a device that is not on USB and was only ever used slowly, and
 //! now reports more than five times as fast as it ever did. Its buffer may
@@ -99,8 +99,9 @@ impl Pace {
 
     /// The kernel's buffer overflowed.
     pub(crate) fn dropped(&mut self) {
-        self.last_gap_us = u64::MAX;
-        self.most_events = self.most_events.saturating_mul(4);
+        // Its highest rate stays. More caution would be wrong where the machine is
+        // busy, which is what most losses come from: it means more wake-ups.
+        (self.frames, self.events, self.last_gap_us) = (0, 0, u64::MAX);
     }
 
     /// How long the device may be left alone now, whole milliseconds; `None`
@@ -227,12 +228,17 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_makes_it_four_times_as_careful() {
+    fn after_a_loss_it_is_measured_anew_and_never_taken_for_slower() {
         let mut pace = Pace::new(&mouse(), None);
         let at_us = moved(&mut pace, 0, [1_000; 100]);
         pace.dropped();
-        moved(&mut pace, at_us, [1_000; 2]);
-        assert_eq!(pace.absence(), Some(Duration::from_millis(2)));
+        let at_us = moved(&mut pace, at_us, [125; 63]);
+        assert_eq!(pace.absence(), None);
+        let at_us = moved(&mut pace, at_us, [125; 200]);
+        assert_eq!(pace.absence(), Some(Duration::from_millis(1)));
+        pace.dropped();
+        moved(&mut pace, at_us, [400; 64]);
+        assert_eq!(pace.absence(), Some(Duration::from_millis(1)));
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Devices {
     unfinished: Vec<usize>,
     /// Devices that are not waited on but read at each wake-up.
     away: Vec<usize>,
+    /// Whether these were left alone for their whole time just now.
+    rested: bool,
     /// Closed as far as rows go; their descriptors are to be closed.
     closing: Vec<LiveDevice>,
     buffer: ReadBuffer,
@@ -71,6 +73,7 @@ impl Devices {
             next_token: first_token,
             unfinished: Vec::new(),
             away: Vec::new(),
+            rested: false,
             closing: Vec::new(),
             buffer: ReadBuffer::default(),
             registry,

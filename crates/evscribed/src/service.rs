@@ -136,7 +136,8 @@ impl<'a> Service<'a> {
                 self.decide("seat");
             }
             // Before the others, of which some may be left alone from now on.
-            let mut ready = Ready { links: !self.devices.drain_away(), ..Ready::default() };
+            let mut ready =
+                Ready { links: !self.devices.drain_away(events.is_empty()), ..Ready::default() };
             for event in &events {
                 match event.token() {
                     SEATS => {}

@@ -95,7 +95,8 @@ measure() {
     sleep 7
     before=$(cpu_ns $unit)
     [ "$collector" != evscribe ] || threads >"$scratch/threads-before"
-    sleep $((seconds + 3))
+    # The play is over and the device still there: looking takes the processor.
+    sleep $((seconds + 4)).5
     peak=$(peak_kib $unit)
     wait "$player"
     if [ "$collector" = evscribe ]; then

@@ -15,7 +15,15 @@ impl Devices {
     pub(super) fn leave_or_return(&mut self, token: usize, frames: usize) {
         let Some(live) = self.open.get(&token) else { return };
         let place = self.away.iter().position(|away| *away == token);
-        let stays = live.absence().is_some() && frames >= if place.is_some() { 2 } else { 1 };
+        // Woken early by another device, it had no time to say much.
+        let least = if place.is_none() {
+            1
+        } else if self.rested {
+            2
+        } else {
+            0
+        };
+        let stays = live.absence().is_some() && frames >= least;
         if stays == place.is_some() {
             return;
         }
@@ -32,9 +40,10 @@ impl Devices {
         }
     }
 
-    /// Reads the devices that are not waited on. Returns whether all are still
-    /// there.
-    pub(crate) fn drain_away(&mut self) -> bool {
+    /// Reads the devices that are not waited on; `rested` where nothing else ended
+    /// the wait. Returns whether all are still there.
+    pub(crate) fn drain_away(&mut self, rested: bool) -> bool {
+        self.rested = rested;
         let mut there = true;
         // From the end: a device that returns is replaced by one that was read.
         for place in (0..self.away.len()).rev() {
