@@ -3,7 +3,7 @@ than the queue reaches: memory stays bounded, and each row that was sent is eith
 there or counted by a mark.
 
 The disk does not fail, it is silent: dmsetup suspends it, as a cable or a storage
-network does. The writer's queue holds 256 batches, of 0.4 s or 2,048 rows each.
+network does. The writer's queue holds 128 batches, of 0.8 s or 4,096 rows each.
 """
 
 from harness import figure

@@ -225,6 +225,12 @@ impl LiveDevice {
         Ok(false)
     }
 
+    /// Whether a frame waits that the core split and did not end.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        self.assembler.is_split()
+    }
+
     /// Hands on a frame that the core split and did not end, if one waits.
     /// Call it after the device was silent for a millisecond or longer.
     ///

@@ -34,6 +34,9 @@ const KNOWN_AFTER: u64 = 64;
 /// arrive in a bunch, because the machine was busy, do not raise it.
 const WINDOW_US: u64 = 16_000;
 
+/// A window that is not over counts by its own rate, once it is this long.
+const WINDOW_LEAST_US: u64 = 2_000;
+
 /// The part of the time to a loss that a device may wait.
 const SHARE: u64 = 5;
 
@@ -111,7 +114,12 @@ impl Pace {
         if self.frames < KNOWN_AFTER {
             return None;
         }
-        let by_rate = (WINDOW_US * buffer).checked_div(self.most_events)?;
+        let by_most = (WINDOW_US * buffer).checked_div(self.most_events)?;
+        let window_us = (self.last_us.saturating_sub(self.window_from_us)).max(WINDOW_LEAST_US);
+        // The first report stands at the window's beginning.
+        let since_first = self.window_events.saturating_sub(LEAST_EVENTS).max(1);
+        let by_window = (window_us * buffer).checked_div(since_first)?;
+        let by_rate = by_most.min(by_window);
         let report = self.events.checked_div(self.frames)?.max(LEAST_EVENTS);
         let by_bus = self.interval_us.map_or(u64::MAX, |interval| interval * buffer / report);
         let us = (by_rate.min(by_bus) / SHARE).min(LONGEST_US);
@@ -225,6 +233,13 @@ mod tests {
         let at_us = moved(&mut pace, at_us, [3_970, 10, 10, 10]);
         moved(&mut pace, at_us, [1_000; 4]);
         assert!(pace.absence() >= Some(Duration::from_millis(7)));
+    }
+
+    #[test]
+    fn a_flood_counts_before_its_first_window_is_over() {
+        let mut pace = Pace::new(&mouse(), None);
+        moved(&mut pace, 1_000_000, [25; 64]);
+        assert_eq!(pace.absence(), None);
     }
 
     #[test]

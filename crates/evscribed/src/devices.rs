@@ -277,6 +277,11 @@ impl Devices {
         self.refused.clear();
     }
 
+    /// Whether a device's frame was split by the core and may be whole.
+    pub(crate) fn is_split(&self) -> bool {
+        self.open.values().any(LiveDevice::is_split)
+    }
+
     /// Ends frames that the core split and did not end, and looks for grabs.
     pub(crate) fn settle(&mut self) {
         let (normalizer, fresh) = (&mut self.normalizer, &mut self.fresh);

@@ -17,7 +17,7 @@ use evscribe_sink::{Command, SendError, SinkError, WriterHandle};
 const STAMP_TO_QUEUE: Duration = Duration::from_millis(1);
 
 /// Rows that are sent at once even if the time to send has not come.
-const BATCH_ROWS: usize = 8_192;
+const BATCH_ROWS: usize = 4_096;
 
 /// How long a full queue is waited for at the end.
 const LAST_TRY: Duration = Duration::from_secs(5);

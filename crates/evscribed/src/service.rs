@@ -43,6 +43,13 @@ const READY_MAX: usize = 1_024;
 /// them durable at once, so that all of it takes less than a second.
 const SEND_AFTER: Duration = Duration::from_millis(800);
 
+/// A frame that the core split is ended when its device was silent for so long.
+const SETTLE_AFTER: Duration = Duration::from_millis(50);
+
+/// Batches that wait for a disk that takes nothing: 100 s of work. With their
+/// 4,096 rows at most that is 40 MB, of which the unit allows 128.
+const QUEUE: usize = 128;
+
 /// Retention is looked at this often even where nothing is sealed.
 const RETAIN_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
@@ -101,6 +108,8 @@ pub struct Service<'a> {
     /// Up to here numbers may be given before they must be kept anew.
     reserved: Counters,
     dirty_since: Option<Instant>,
+    /// When a device last said something, while a frame waits for its end.
+    split_since: Option<Instant>,
     segment_since: Option<Instant>,
     shown: Option<Status>,
     shown_at: Instant,
@@ -136,8 +145,9 @@ impl<'a> Service<'a> {
                 self.decide("seat");
             }
             // Before the others, of which some may be left alone from now on.
-            let mut ready =
-                Ready { links: !self.devices.drain_away(events.is_empty()), ..Ready::default() };
+            let devices = self.devices.absence().is_some();
+            let links = !self.devices.drain_away(events.is_empty());
+            let mut ready = Ready { links, devices, ..Ready::default() };
             for event in &events {
                 match event.token() {
                     SEATS => {}
@@ -150,7 +160,10 @@ impl<'a> Service<'a> {
                         self.devices.hang_up(token);
                         ready.links = true;
                     }
-                    Token(token) => ready.links |= !self.devices.drain(token),
+                    Token(token) => {
+                        ready.devices = true;
+                        ready.links |= !self.devices.drain(token);
+                    }
                 }
             }
             ready.links |= !self.devices.drain_unfinished();
@@ -183,6 +196,12 @@ impl<'a> Service<'a> {
         }
         if ready.writer {
             self.read_reports();
+        }
+        if ready.devices {
+            self.split_since = self.devices.is_split().then_some(now);
+        } else if self.split_since.is_some_and(|since| since + SETTLE_AFTER <= now) {
+            self.devices.settle();
+            self.split_since = None;
         }
         self.send_if_due(waited, now);
         self.devices.let_go();
@@ -315,6 +334,7 @@ pub fn retention(policy: &Policy) -> Retention {
 /// What became ready in one wait, devices and seats aside.
 #[derive(Default)]
 struct Ready {
+    devices: bool,
     signals: bool,
     links: bool,
     clock: bool,

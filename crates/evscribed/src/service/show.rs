@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use evscribe_sink::Report;
 
 use super::collect::DISK_FULL;
-use super::{SEND_AFTER, Service, unix_now};
+use super::{SEND_AFTER, SETTLE_AFTER, Service, unix_now};
 use crate::gate::Verdict;
 use crate::status::{OpenDevice, State};
 
@@ -97,6 +97,7 @@ impl Service<'_> {
     pub(super) fn due(&self) -> Instant {
         [
             self.dirty_since.map(|since| since + SEND_AFTER),
+            self.split_since.map(|since| since + SETTLE_AFTER),
             self.segment_since.map(|since| since + self.settings.segment_age),
             self.has_counted.then(|| self.shown_at + self.face.lag()),
             self.alive_at,

@@ -13,8 +13,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::{
-    CLOCK, DEADLINE, FIRST_DEVICE, LINKS, RETAIN_EVERY, SEATS, SIGNALS, Service, Settings, WRITER,
-    unix_now,
+    CLOCK, DEADLINE, FIRST_DEVICE, LINKS, QUEUE, RETAIN_EVERY, SEATS, SIGNALS, Service, Settings,
+    WRITER, unix_now,
 };
 use crate::clock::Clock;
 use crate::deadline::Deadline;
@@ -40,6 +40,7 @@ impl<'a> Service<'a> {
         config.retention = settings.retention;
         // The service gathers rows itself: a second wait costs a wake-up.
         config.flush_after = Duration::ZERO;
+        config.queue = QUEUE;
         let mut next_run = saved.counters().run;
         let (store, recovery) =
             evscribe_sink::recover(config, settings.keys.clone(), &mut next_run)?;
@@ -119,6 +120,7 @@ impl<'a> Service<'a> {
             full_since: None,
             reserved: saved.counters(),
             dirty_since: None,
+            split_since: None,
             segment_since: None,
             shown: None,
             shown_at: Instant::now(),
