@@ -25,7 +25,7 @@ wait $lying
 play crowd crowd --seconds 12
 play flood flood --reports 60000
 # And before the reader, which is left next to nothing of the one processor.
-nice -n -10 "$hands" --wait-for evscribed --record $scratch/sent/urgent.jsonl flood --reports 60000
+nice -n -20 "$hands" --wait-for evscribed --record $scratch/sent/urgent.jsonl flood --reports 60000
 play chord chord --rounds 10
 
 held() {{
