@@ -23,6 +23,7 @@ INSTALLED = """
 /usr/share/doc/evscribe/LICENSE
 /usr/share/doc/evscribe/LICENSE-APACHE
 /usr/share/doc/evscribe/LICENSE-MIT
+/usr/share/doc/evscribe/PERFORMANCE.md
 /usr/share/doc/evscribe/PRIVACY.md
 /usr/share/doc/evscribe/README.md
 /usr/share/doc/evscribe/policy.example.toml

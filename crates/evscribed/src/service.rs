@@ -40,8 +40,9 @@ const FIRST_DEVICE: usize = 16;
 const READY_MAX: usize = 1_024;
 
 /// Rows are sent to the writer at most this long after the first came. It makes
-/// them durable at once, so that all of it takes less than a second.
-const SEND_AFTER: Duration = Duration::from_millis(800);
+/// them durable at once; the other half of the second is for the disk, which may
+/// be busy with a seal.
+const SEND_AFTER: Duration = Duration::from_millis(500);
 
 /// A frame that the core split is ended when its device was silent for so long.
 const SETTLE_AFTER: Duration = Duration::from_millis(50);
