@@ -3,7 +3,7 @@
 /// A set of event codes below `64 * W`, laid out as the kernel's bitmaps.
 ///
 /// Codes outside are never members: a set of keys answers `false` for them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Bits<const W: usize>([u64; W]);
 
 impl<const W: usize> Default for Bits<W> {
@@ -43,6 +43,16 @@ impl<const W: usize> Bits<W> {
         }
     }
 
+    /// The members that `other` has too.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut both = *self;
+        for (word, mask) in both.0.iter_mut().zip(&other.0) {
+            *word &= mask;
+        }
+        both
+    }
+
     /// The members, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
         (0..Self::CAPACITY).filter(|code| self.has(*code))
@@ -63,6 +73,12 @@ mod tests {
     fn bytes_are_read_least_significant_bit_first() {
         let set = Bits::<2>::from_bytes(&[0b10, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(set.iter().collect::<Vec<_>>(), [1, 64]);
+    }
+
+    #[test]
+    fn what_both_have_is_what_one_has_and_the_other() {
+        let (one, other) = (Bits::<1>::from_bytes(&[0b110]), Bits::from_bytes(&[0b011]));
+        assert_eq!(one.and(&other), Bits::from_bytes(&[0b010]));
     }
 
     #[test]

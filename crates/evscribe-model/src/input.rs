@@ -1,9 +1,13 @@
 //! What a source of events says: a device's kernel node, or a recording.
 
+use zeroize::DefaultIsZeroes;
+
 use crate::{BootUs, Device, DeviceId, DeviceState};
 
 /// One kernel event, as `struct input_event` holds it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+///
+/// Its default is all zeroes: what buffers are overwritten with after use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RawEvent {
     /// Kernel stamp.
     pub at: BootUs,
@@ -14,6 +18,8 @@ pub struct RawEvent {
     /// Value.
     pub value: i32,
 }
+
+impl DefaultIsZeroes for RawEvent {}
 
 /// What a device reported at one moment: the events up to a `SYN_REPORT`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -19,6 +19,7 @@
 
 use evscribe_model::codes::{EV_KEY, EV_SYN, SYN_DROPPED, SYN_REPORT};
 use evscribe_model::{BootUs, RawEvent};
+use zeroize::Zeroize;
 
 /// Most events that a frame holds; a device that never ends its frame is cut here.
 ///
@@ -63,7 +64,7 @@ pub(crate) enum Cut {
 /// A frame that lies whole in a batch is lent from there, without a copy. Only
 /// one that crosses the end of a batch or was split by the core is held, at
 /// most 4096 events of 16 bytes; in the steady state nothing is
-/// allocated.
+/// allocated. What was held is overwritten when it goes.
 ///
 /// ```
 /// use evscribe_model::{BootUs, RawEvent, codes::*};
@@ -112,7 +113,7 @@ impl Assembler {
 
     /// Forgets what is held, as if the device were opened anew at `opened`.
     pub fn clear(&mut self, opened: BootUs) {
-        self.held.clear();
+        self.empty();
         self.lent = false;
         self.split = None;
         self.discarding = false;
@@ -180,7 +181,7 @@ impl Assembler {
             };
             *position = start + body.len() + 1;
             if end.code == SYN_DROPPED {
-                self.held.clear();
+                self.empty();
                 self.discarding = true;
                 self.seen = end.at;
             } else if end.value != 0 && !self.is_repeat(body) {
@@ -253,12 +254,19 @@ impl Assembler {
         }
     }
 
-    /// Takes back what the last call lent.
-    fn release(&mut self) {
+    /// Takes back what the last call lent; the next call does so too, but a
+    /// device may be silent for hours before it.
+    pub(crate) fn release(&mut self) {
         if self.lent {
             self.lent = false;
-            self.held.clear();
+            self.empty();
         }
+    }
+
+    /// Holds nothing, and leaves no key code behind.
+    fn empty(&mut self) {
+        self.held.as_mut_slice().zeroize();
+        self.held.clear();
     }
 
     /// Whether what is held and `body` are what the core's auto-repeat sends
@@ -288,7 +296,7 @@ impl Assembler {
 
     fn cut_dropped(&mut self, until: BootUs) -> Cut {
         let since = self.whole;
-        self.held.clear();
+        self.empty();
         self.discarding = false;
         self.whole = until;
         Cut::Dropped { since, until }

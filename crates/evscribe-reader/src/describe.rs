@@ -41,12 +41,17 @@ pub(crate) fn describe(file: &File) -> nix::Result<Device> {
     Ok(device)
 }
 
-/// What the device holds now. Queued key and switch events of this client go
+/// What the device holds now; of keys and buttons only those in `mask`. Queued key and switch events of this client go
 /// into the state and out of the queue: read it only where nothing waits.
-pub(crate) fn state(file: &File, device: &Device) -> nix::Result<DeviceState> {
+pub(crate) fn state(
+    file: &File,
+    device: &Device,
+    mask: Option<&Bits<12>>,
+) -> nix::Result<DeviceState> {
     let fd = file.as_fd();
+    let keys = sys::map(fd, Map::KeysDown)?;
     let mut state = DeviceState {
-        keys: sys::map(fd, Map::KeysDown)?,
+        keys: mask.map_or(keys, |mask| keys.and(mask)),
         switches: sys::map(fd, Map::SwitchesOn)?,
         ..DeviceState::default()
     };
@@ -78,11 +83,17 @@ pub(crate) fn state(file: &File, device: &Device) -> nix::Result<DeviceState> {
     Ok(state)
 }
 
-/// Has the kernel keep the keys to itself; the device then has only buttons.
-pub(crate) fn mask_keys(file: &File, device: &mut Device) -> nix::Result<()> {
+/// Has the kernel keep the keys to itself, all but those in `wanted`; the device
+/// is then described as if it had only buttons. Returns what still comes.
+pub(crate) fn mask_keys(file: &File, device: &mut Device, wanted: &[u16]) -> nix::Result<Bits<12>> {
     let keys = device.keys;
     for code in keys.iter().filter(|code| key_role(*code) != KeyRole::Button) {
         device.keys.set(code, false);
     }
-    sys::set_mask(file.as_fd(), EV_KEY, &device.keys)
+    let mut mask = device.keys;
+    for code in wanted.iter().filter(|code| keys.has(**code)) {
+        mask.set(*code, true);
+    }
+    sys::set_mask(file.as_fd(), EV_KEY, &mask)?;
+    Ok(mask)
 }

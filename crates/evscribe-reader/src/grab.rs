@@ -7,6 +7,7 @@
 //! and nothing was told, another gets them.
 
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -23,13 +24,16 @@ use crate::sys::{self, Map};
 #[derive(Debug, Default)]
 pub(crate) struct GrabWatch {
     probe: Option<File>,
+    hasher: RandomState,
     verdict: Verdict,
 }
 
 /// What was seen so far.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Verdict {
-    keys: Bits<12>,
+    /// Stands for the keys that were down: which they were is nobody's business
+    /// once the look is over.
+    keys: u64,
     told: u64,
     /// Changes of the keys since anything was told.
     unheard: u32,
@@ -44,14 +48,16 @@ impl GrabWatch {
             // A mask of the type EV_SYN is a mask of types.
             sys::set_mask(probe.as_fd(), EV_SYN, &Bits::<1>::default()).is_ok()
         });
-        Self { probe, verdict: Verdict { keys: state.keys, ..Verdict::default() } }
+        let mut watch = Self { probe, ..Self::default() };
+        watch.verdict.keys = watch.hasher.hash_one(state.keys);
+        watch
     }
 
     /// Looks; `told` counts what the device told on its other descriptor.
     pub(crate) fn look(&mut self, told: u64) {
         let Some(probe) = &self.probe else { return };
-        if let Ok(keys) = sys::map(probe.as_fd(), Map::KeysDown) {
-            self.verdict.see(keys, told);
+        if let Ok(keys) = sys::map::<12>(probe.as_fd(), Map::KeysDown) {
+            self.verdict.see(self.hasher.hash_one(keys), told);
         }
     }
 
@@ -62,7 +68,7 @@ impl GrabWatch {
 }
 
 impl Verdict {
-    fn see(&mut self, keys: Bits<12>, told: u64) {
+    fn see(&mut self, keys: u64, told: u64) {
         if told != self.told {
             self.unheard = 0;
         } else if keys != self.keys {
@@ -81,34 +87,28 @@ impl Verdict {
 mod tests {
     use super::*;
 
-    fn down(code: u16) -> Bits<12> {
-        let mut keys = Bits::default();
-        keys.set(code, true);
-        keys
-    }
-
     #[test]
     fn keys_that_change_twice_unheard_mean_a_grab() {
         let mut verdict = Verdict::default();
-        verdict.see(down(30), 0);
+        verdict.see(30, 0);
         assert!(!verdict.grabbed());
-        verdict.see(down(31), 0);
+        verdict.see(31, 0);
         assert!(verdict.grabbed());
     }
 
     #[test]
     fn whatever_is_heard_ends_the_suspicion() {
         let mut verdict = Verdict::default();
-        verdict.see(down(30), 0);
-        verdict.see(down(31), 1);
-        verdict.see(down(32), 1);
+        verdict.see(30, 0);
+        verdict.see(31, 1);
+        verdict.see(32, 1);
         assert!(!verdict.grabbed());
     }
 
     #[test]
     fn a_key_that_stays_down_means_nothing() {
         let mut verdict = Verdict::default();
-        (0..9).for_each(|_| verdict.see(down(30), 0));
+        (0..9).for_each(|_| verdict.see(30, 0));
         assert!(!verdict.grabbed());
     }
 }

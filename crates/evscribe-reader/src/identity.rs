@@ -78,6 +78,12 @@ impl Registry {
         self.open.retain(|open| *open != id);
     }
 
+    /// Has every device count as new from now on, so that each is described
+    /// again; numbers go on.
+    pub fn begin_anew(&mut self) {
+        self.known.clear();
+    }
+
     /// What is known, and the next number: to be kept for the next run.
     #[must_use]
     pub fn known(&self) -> (&[Known], i16) {
@@ -110,6 +116,15 @@ mod tests {
         registry.release(DeviceId(1));
         registry.release(DeviceId(2));
         assert_eq!(admit(&mut registry, "mouse", "mouse@2"), (2, false));
+    }
+
+    #[test]
+    fn begun_anew_a_device_is_new_and_numbers_go_on() {
+        let mut registry = Registry::new(Vec::new(), 1);
+        assert_eq!(admit(&mut registry, "mouse", "mouse@1"), (1, true));
+        registry.begin_anew();
+        registry.release(DeviceId(1));
+        assert_eq!(admit(&mut registry, "mouse", "mouse@1"), (2, true));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 mod assembler;
+mod buffer;
 mod describe;
 mod grab;
 mod hotplug;
@@ -17,8 +18,9 @@ mod recording;
 mod sys;
 
 pub use assembler::{Assembler, Piece};
+pub use buffer::{EVENT_BYTES, ReadBuffer, event};
 pub use hotplug::Watch;
 pub use identity::{Identity, Known, Registry};
-pub use live::{LiveDevice, Opened, ReadBuffer, ReadError, now};
+pub use live::{KeyMask, LiveDevice, Opened, ReadError, now};
 pub use properties::{Listed, Properties, SELECTED_DIR, list};
 pub use recording::{Cause, Recording, RecordingClock, RecordingError};

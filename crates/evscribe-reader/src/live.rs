@@ -1,31 +1,24 @@
 //! A device of the kernel: opened directly, drained in batches.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use evscribe_model::codes::EV_KEY;
-use evscribe_model::{BootUs, Device, DeviceId, DeviceState, Frame, Input, RawEvent};
+use evscribe_model::{Bits, BootUs, Device, DeviceId, DeviceState, Frame, Input, RawEvent};
 use nix::libc::{CLOCK_BOOTTIME, O_CLOEXEC, O_NONBLOCK};
 use nix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
+use crate::buffer::BATCH_EVENTS;
 use crate::describe::{describe, mask_keys, state};
 use crate::grab::GrabWatch;
 use crate::pace::Pace;
 use crate::properties::Properties;
 use crate::sys::{self, Text};
-use crate::{Assembler, Identity, Piece};
-
-/// Events a read takes at most: more than any buffer of the kernel holds in
-/// practice, so that one read empties it.
-const BATCH_EVENTS: usize = 1024;
-
-/// `struct input_event` on a 64-bit kernel, bytes.
-const EVENT_BYTES: usize = 24;
+use crate::{Assembler, Identity, Piece, ReadBuffer};
 
 /// Reads that a drain does at most before other devices get their turn.
 const READS_PER_DRAIN: usize = 16;
@@ -54,20 +47,13 @@ pub enum ReadError {
     },
 }
 
-/// Room for one batch of events; one serves all devices in turn.
-#[derive(Debug)]
-pub struct ReadBuffer {
-    bytes: Box<[u8]>,
-    events: Vec<RawEvent>,
-}
-
-impl Default for ReadBuffer {
-    fn default() -> Self {
-        Self {
-            bytes: vec![0; BATCH_EVENTS * EVENT_BYTES].into(),
-            events: Vec::with_capacity(BATCH_EVENTS),
-        }
-    }
+/// Which keys of a device reach this process; its buttons always do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyMask<'a> {
+    /// All of them.
+    All,
+    /// Only those of these codes: the kernel keeps the others to itself.
+    Only(&'a [u16]),
 }
 
 /// An open device. Dropping it closes it.
@@ -76,6 +62,8 @@ pub struct LiveDevice {
     file: File,
     path: PathBuf,
     device: Device,
+    /// The keys and buttons that reach this process, where not all do.
+    mask: Option<Bits<12>>,
     assembler: Assembler,
     /// Frames and drops that were handed on.
     told: u64,
@@ -98,13 +86,14 @@ pub struct Opened {
 impl LiveDevice {
     /// Opens `path` for reading, sets its clock and asks what it is and holds.
     ///
-    /// With `keys` false the kernel is told to keep key events to itself: they
-    /// never reach this process, buttons still do.
+    /// What `keys` leaves out never reaches this process, neither as an event nor
+    /// as a state. With [`KeyMask::Only`] the device is described as if it had no
+    /// keys at all, also where some are let through.
     ///
     /// # Errors
     /// [`ReadError::Gone`] where it vanished meanwhile, [`ReadError::Io`] where
     /// it may not be opened or is no input device.
-    pub fn open(path: &Path, keys: bool) -> Result<Opened, ReadError> {
+    pub fn open(path: &Path, keys: KeyMask<'_>) -> Result<Opened, ReadError> {
         let failed = |source: std::io::Error| read_error(path, source);
         let file = OpenOptions::new()
             .read(true)
@@ -112,24 +101,32 @@ impl LiveDevice {
             .open(path)
             .map_err(failed)?;
         let fd = file.as_fd();
+        // Before any stamp of ours: what comes while it is described is dated by it.
+        let at = now().map_err(failed)?;
         // First of all: on a queue that holds events it would cost them.
         sys::set_clock(fd, CLOCK_BOOTTIME).map_err(|errno| failed(errno.into()))?;
         let mut device = describe(&file).map_err(|errno| failed(errno.into()))?;
-        if !keys {
-            mask_keys(&file, &mut device).map_err(|errno| failed(errno.into()))?;
-        }
+        let mask = match keys {
+            KeyMask::All => None,
+            KeyMask::Only(codes) => {
+                let mask = mask_keys(&file, &mut device, codes);
+                Some(mask.map_err(|errno| failed(errno.into()))?)
+            }
+        };
         let properties = Properties::of(file.metadata().map_err(failed)?.rdev());
         device.origin = properties.origin;
         device.dpi = properties.dpi;
         device.seat = properties.seat;
         let identity =
             Identity::new(&device, &sys::text(fd, Text::Uniq), &sys::text(fd, Text::Phys));
-        let at = now().map_err(failed)?;
-        let state = state(&file, &device).map_err(|errno| failed(errno.into()))?;
-        // Without keys their state says nothing: it changes and nothing is told.
-        let grab = if keys { GrabWatch::open(path, &state) } else { GrabWatch::default() };
+        let state = state(&file, &device, mask.as_ref()).map_err(|errno| failed(errno.into()))?;
+        // Of masked keys the state says nothing: it changes and nothing is told.
+        let grab = match keys {
+            KeyMask::All => GrabWatch::open(path, &state),
+            KeyMask::Only(_) => GrabWatch::default(),
+        };
         let (assembler, pace) = (Assembler::new(at), Pace::new(&device, properties.interval_us));
-        let live = Self { file, path: path.into(), device, assembler, told: 0, grab, pace };
+        let live = Self { file, path: path.into(), device, mask, assembler, told: 0, grab, pace };
         Ok(Opened { live, state, identity, at })
     }
 
@@ -190,12 +187,23 @@ impl LiveDevice {
         buffer: &mut ReadBuffer,
         mut each: impl FnMut(Input<'_>),
     ) -> Result<bool, ReadError> {
+        let outcome = self.drain_batches(buffer, &mut each);
+        buffer.wipe();
+        self.assembler.release();
+        outcome
+    }
+
+    fn drain_batches(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        each: &mut impl FnMut(Input<'_>),
+    ) -> Result<bool, ReadError> {
         for _ in 0..READS_PER_DRAIN {
             if !self.read(buffer)? {
                 return Ok(true);
             }
             let device = self.device.id;
-            let mut rest = buffer.events.as_slice();
+            let mut rest = buffer.events();
             let mut dropped = None;
             self.told += 1;
             while let Some(piece) = self.assembler.next(&mut rest) {
@@ -218,7 +226,7 @@ impl LiveDevice {
                 return Ok(false);
             }
             // A short batch emptied the queue; asking once more would say so.
-            if buffer.events.len() < BATCH_EVENTS / 2 {
+            if buffer.events().len() < BATCH_EVENTS / 2 {
                 return Ok(true);
             }
         }
@@ -245,11 +253,14 @@ impl LiveDevice {
         match self.assembler.settle() {
             Some(Piece::Frame { at, events }) => each(Input::Frame(Frame { device, at, events })),
             Some(Piece::Dropped { since, .. }) => {
-                let (until, state) = self.resynchronise(buffer)?;
+                let read = self.resynchronise(buffer);
+                buffer.wipe();
+                let (until, state) = read?;
                 each(Input::Dropped { device, since, until, state: Some(&state) });
             }
             None => {}
         }
+        self.assembler.release();
         Ok(())
     }
 
@@ -266,6 +277,7 @@ impl LiveDevice {
         {
             each(Input::Frame(Frame { device, at, events }));
         }
+        self.assembler.release();
     }
 
     /// Empties the queue and asks what is held now. The state read includes
@@ -277,12 +289,12 @@ impl LiveDevice {
     ) -> Result<(BootUs, DeviceState), ReadError> {
         for _ in 0..READS_TO_EMPTY {
             // A batch that is not full emptied the queue.
-            if !self.read(buffer)? || buffer.events.len() < BATCH_EVENTS {
+            if !self.read(buffer)? || buffer.events().len() < BATCH_EVENTS {
                 break;
             }
         }
         let until = now().map_err(|source| read_error(&self.path, source))?;
-        let state = state(&self.file, &self.device)
+        let state = state(&self.file, &self.device, self.mask.as_ref())
             .map_err(|errno| read_error(&self.path, errno.into()))?;
         self.assembler.clear(until);
         Ok((until, state))
@@ -290,15 +302,10 @@ impl LiveDevice {
 
     /// Reads one batch; `false` where the queue is empty.
     fn read(&mut self, buffer: &mut ReadBuffer) -> Result<bool, ReadError> {
-        buffer.events.clear();
         loop {
-            match (&self.file).read(&mut buffer.bytes) {
+            match buffer.read(&self.file) {
                 Ok(0) => return Err(ReadError::Gone { path: self.path.clone() }),
-                Ok(length) => {
-                    let whole = buffer.bytes.get(..length).unwrap_or_default();
-                    buffer.events.extend(whole.chunks_exact(EVENT_BYTES).map_while(event));
-                    return Ok(true);
-                }
+                Ok(_) => return Ok(true),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(read_error(&self.path, error)),
@@ -325,49 +332,14 @@ fn read_error(path: &Path, source: std::io::Error) -> ReadError {
     }
 }
 
-/// One `struct input_event`: seconds, microseconds, type, code, value.
-#[cfg(target_pointer_width = "64")]
-fn event(bytes: &[u8]) -> Option<RawEvent> {
-    let (seconds, rest) = bytes.split_first_chunk::<8>()?;
-    let (micros, rest) = rest.split_first_chunk::<8>()?;
-    let (kind, rest) = rest.split_first_chunk::<2>()?;
-    let (code, rest) = rest.split_first_chunk::<2>()?;
-    let value = rest.first_chunk::<4>()?;
-    let at = u64::from_ne_bytes(*seconds)
-        .wrapping_mul(1_000_000)
-        .wrapping_add(u64::from_ne_bytes(*micros));
-    Some(RawEvent {
-        at: BootUs::new(at),
-        kind: u16::from_ne_bytes(*kind),
-        code: u16::from_ne_bytes(*code),
-        value: i32::from_ne_bytes(*value),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use evscribe_model::codes::{EV_REL, REL_Y};
-
-    #[test]
-    fn an_event_is_read_as_the_kernel_lays_it_out() {
-        let mut bytes = Vec::new();
-        bytes.extend(3_u64.to_ne_bytes());
-        bytes.extend(5_u64.to_ne_bytes());
-        bytes.extend(EV_REL.to_ne_bytes());
-        bytes.extend(REL_Y.to_ne_bytes());
-        bytes.extend((-7_i32).to_ne_bytes());
-        assert_eq!(bytes.len(), EVENT_BYTES);
-        let at = BootUs::new(3_000_005);
-        let read = event(&bytes);
-        assert_eq!(read, Some(RawEvent { at, kind: EV_REL, code: REL_Y, value: -7 }));
-    }
-
     #[test]
     fn what_is_no_input_device_is_an_error_that_names_it() {
-        let error = LiveDevice::open(Path::new("/dev/null"), true).err().unwrap();
+        let error = LiveDevice::open(Path::new("/dev/null"), KeyMask::All).err().unwrap();
         assert_eq!(error.to_string(), "device /dev/null cannot be read");
-        let error = LiveDevice::open(Path::new("/dev/input/none"), true).err().unwrap();
+        let error = LiveDevice::open(Path::new("/dev/input/none"), KeyMask::All).err().unwrap();
         assert_eq!(error.to_string(), "device /dev/input/none is gone");
     }
 }

@@ -115,7 +115,7 @@ impl Pace {
             return None;
         }
         let by_most = (WINDOW_US * buffer).checked_div(self.most_events)?;
-        let window_us = (self.last_us.saturating_sub(self.window_from_us)).max(WINDOW_LEAST_US);
+        let window_us = self.last_us.saturating_sub(self.window_from_us).max(WINDOW_LEAST_US);
         // The first report stands at the window's beginning.
         let since_first = self.window_events.saturating_sub(LEAST_EVENTS).max(1);
         let by_window = (window_us * buffer).checked_div(since_first)?;

@@ -10,6 +10,7 @@ use evscribe_model::Bits;
 use evscribe_model::codes::{ABS_CNT, EV_ABS, EV_KEY, EV_MSC, EV_REL, EV_SW};
 use nix::libc::{c_int, clockid_t, input_absinfo, input_id};
 use nix::{Result, ioctl_read, ioctl_read_buf, ioctl_write_ptr};
+use zeroize::Zeroize;
 
 const GROUP: u8 = b'E';
 
@@ -105,7 +106,10 @@ pub(crate) fn map<const W: usize>(fd: BorrowedFd<'_>, which: Map) -> Result<Bits
             Map::SwitchesOn => eviocgsw(raw, &mut bytes),
         }
     }?;
-    Ok(Bits::from_bytes(&bytes))
+    let bits = Bits::from_bytes(&bytes);
+    // Which keys are down is not for whoever finds this stack.
+    bytes.zeroize();
+    Ok(bits)
 }
 
 /// An absolute axis: its description and its value now.

@@ -9,7 +9,7 @@ use evscribe_model::{
     BootUs, DeviceId, DeviceRow, Input, KeyLevel, Level, MarkKind, PointerLevel, Row,
 };
 use evscribe_normalizer::{Counters, Normalizer};
-use evscribe_reader::{LiveDevice, Opened, ReadBuffer, ReadError, Registry};
+use evscribe_reader::{KeyMask, LiveDevice, Opened, ReadBuffer, ReadError, Registry};
 use evscribe_sink::{Keys, SinkError, WriterHandle};
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
@@ -126,7 +126,8 @@ impl Devices {
 
     fn open_one(&mut self, link: &Path) -> Result<(), String> {
         let keys = self.level.keys > KeyLevel::Off;
-        let Opened { mut live, state, identity, at } = match LiveDevice::open(link, keys) {
+        let mask = if keys { KeyMask::All } else { KeyMask::Only(&[]) };
+        let Opened { mut live, state, identity, at } = match LiveDevice::open(link, mask) {
             Ok(opened) => opened,
             // It was unplugged; udev takes its link away in a moment.
             Err(ReadError::Gone { .. }) => return Ok(()),

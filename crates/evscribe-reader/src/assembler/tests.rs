@@ -1,3 +1,6 @@
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
 use evscribe_model::codes::*;
 use evscribe_model::{BootUs, RawEvent};
 use proptest::prelude::*;
@@ -228,6 +231,39 @@ fn any_stream(kinds: Vec<u8>) -> Vec<RawEvent> {
             }
         })
         .collect()
+}
+
+/// What the memory of `held` is, past its end too.
+fn memory(held: &Vec<RawEvent>) -> Vec<u8> {
+    let mut bytes = vec![0xff; held.capacity() * size_of::<RawEvent>()];
+    let at = held.as_ptr() as u64;
+    File::open("/proc/self/mem").unwrap().read_exact_at(&mut bytes, at).unwrap();
+    bytes
+}
+
+#[test]
+fn what_was_held_is_overwritten_when_it_goes() {
+    let keys: Vec<_> = (16..26).map(|code| event(5, EV_KEY, code, 1)).collect();
+    let mut assembler = Assembler::new(BootUs::new(0));
+    assembler.held.resize(assembler.held.capacity(), RawEvent::default());
+    assembler.held.clear();
+    let ends: [fn(&mut Assembler); 4] = [
+        |assembler| {
+            let batch = [report(5, 0)];
+            assert!(assembler.next(&mut &batch[..]).is_some());
+            assembler.release();
+        },
+        |assembler| assert!(assembler.next(&mut &[dropped(5)][..]).is_none()),
+        |assembler| assert!(assembler.finish().is_some()),
+        |assembler| assembler.clear(BootUs::new(6)),
+    ];
+    for end in ends {
+        assert!(assembler.next(&mut keys.as_slice()).is_none());
+        assert!(memory(&assembler.held).iter().any(|byte| *byte != 0));
+        end(&mut assembler);
+        assert!(memory(&assembler.held).iter().all(|byte| *byte == 0));
+        assembler.clear(BootUs::new(0));
+    }
 }
 
 proptest! {
