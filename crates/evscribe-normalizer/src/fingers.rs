@@ -99,6 +99,15 @@ impl Fingers {
         }
     }
 
+    pub(crate) fn disown(&mut self, contacts: &[i32]) {
+        match self {
+            Self::None => {}
+            Self::Slots(slots) => slots.disown(contacts),
+            Self::Points(points) => points.disown(contacts),
+            Self::Single(single) => single.disown(contacts),
+        }
+    }
+
     pub(crate) fn end(&mut self, page: &mut Page<'_>) {
         match self {
             Self::None => {}

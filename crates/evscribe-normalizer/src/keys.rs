@@ -2,6 +2,7 @@
 
 use evscribe_model::codes::*;
 use evscribe_model::{Bits, DeviceState, KeyRole, What, key_role};
+use zeroize::Zeroize;
 
 use crate::page::Page;
 
@@ -17,6 +18,9 @@ const HANDFUL: usize = 16;
 /// | 0 | up, or down since before us | none |
 /// | other | up, or down since before us | press, a new stroke |
 /// | other | down, ours | release (inferred), press: the stream was inconsistent |
+///
+/// A key that is up again is overwritten in memory: at most levels its code is
+/// nobody's to keep.
 ///
 /// Not handled: a key that was released and pressed again while events were
 /// lost is one stroke, as the state read afterwards cannot tell.
@@ -43,7 +47,7 @@ impl Keys {
         }
         self.foreign.set(code, false);
         if let Some(index) = self.strokes.iter().position(|(held, _)| *held == code) {
-            let (_, stroke) = self.strokes.swap_remove(index);
+            let stroke = self.release(index);
             page.event(what(code, false, stroke, value != 0 || page.inferred));
         }
         if value != 0 {
@@ -53,13 +57,15 @@ impl Keys {
 
     /// Brings what is down in line with what the kernel says is down.
     pub(crate) fn repair(&mut self, state: &DeviceState, page: &mut Page<'_>) {
-        self.strokes.retain(|&(code, stroke)| {
-            let down = state.keys.has(code);
-            if !down {
+        let mut index = 0;
+        while let Some(&(code, stroke)) = self.strokes.get(index) {
+            if state.keys.has(code) {
+                index += 1;
+            } else {
                 page.event(what(code, false, stroke, true));
+                self.release(index);
             }
-            down
-        });
+        }
         for code in state.keys.iter() {
             let known =
                 self.foreign.has(code) || self.strokes.iter().any(|(held, _)| *held == code);
@@ -76,10 +82,37 @@ impl Keys {
 
     /// Releases what is down.
     pub(crate) fn end(&mut self, page: &mut Page<'_>) {
-        for (code, stroke) in self.strokes.drain(..) {
+        for &(code, stroke) in &self.strokes {
             page.event(what(code, false, stroke, true));
         }
+        self.strokes.iter_mut().zeroize();
+        self.strokes.clear();
         self.foreign = Bits::default();
+    }
+
+    /// These strokes' presses are not kept: their keys are as if down since
+    /// before us.
+    pub(crate) fn disown(&mut self, strokes: &[i32]) {
+        while let Some(index) = self.strokes.iter().position(|(_, own)| strokes.contains(own)) {
+            if let Some((code, _)) = self.strokes.get(index) {
+                self.foreign.set(*code, true);
+            }
+            self.release(index);
+        }
+    }
+
+    /// Takes a key out of what is down. Returns its stroke.
+    fn release(&mut self, index: usize) -> i32 {
+        let last = self.strokes.len().saturating_sub(1);
+        let stroke = self.strokes.get(index).map_or(0, |(_, stroke)| *stroke);
+        if index <= last {
+            self.strokes.swap(index, last);
+        }
+        if let Some(key) = self.strokes.last_mut() {
+            key.zeroize();
+        }
+        self.strokes.pop();
+        stroke
     }
 
     fn press(&mut self, code: u16, page: &mut Page<'_>) {

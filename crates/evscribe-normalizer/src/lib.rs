@@ -37,6 +37,7 @@
 #![forbid(unsafe_code)]
 
 mod counters;
+mod discard;
 mod fingers;
 mod keys;
 mod motion;

@@ -53,6 +53,11 @@ impl AbsoluteMouse {
         self.finish(page);
     }
 
+    /// Its next motion begins a new contact.
+    pub(crate) fn disown(&mut self, contacts: &[i32]) {
+        self.contact = self.contact.filter(|own| !contacts.contains(own));
+    }
+
     pub(crate) fn end(&mut self, page: &mut Page<'_>) {
         if let Some(contact) = self.contact.take() {
             page.touch(contact, Phase::Leave, &self.shown, &self.scale);

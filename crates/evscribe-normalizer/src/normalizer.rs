@@ -32,6 +32,14 @@ impl Normalizer {
         Self { trackers: Vec::new(), recent: 0, next }
     }
 
+    /// Leaves out that many run numbers, for whoever gives them to rows that are
+    /// written already; returns the first.
+    pub fn reserve_runs(&mut self, count: i32) -> i32 {
+        let first = self.next.run;
+        self.next.run = first.wrapping_add(count);
+        first
+    }
+
     /// The next numbers: what to keep over a restart.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -89,9 +97,11 @@ impl Normalizer {
         out: &mut Vec<Row>,
     ) {
         let Some(index) = self.find(device) else { return };
-        let mut tracker = self.trackers.swap_remove(index);
+        let Some(tracker) = self.trackers.get_mut(index) else { return };
         let at = tracker.clamp(at);
+        // Before it is moved: what moves leaves a copy of what was down.
         tracker.end(at, &mut self.next, out);
+        self.trackers.swap_remove(index);
         let device = Some(device);
         out.push(Row::Mark(Mark { at, until: None, run: None, device, kind, reason, lost: None }));
     }
@@ -104,6 +114,14 @@ impl Normalizer {
         let index = self.find(device)?;
         let tracker = self.trackers.get_mut(index)?;
         Some(tracker.begin_run(&mut self.next))
+    }
+
+    /// The beginnings of these strokes and contacts are not kept: as long as they
+    /// last there are no rows of them, as if they were down since before us.
+    pub(crate) fn disown(&mut self, strokes: &[i32], contacts: &[i32]) {
+        for tracker in &mut self.trackers {
+            tracker.disown(strokes, contacts);
+        }
     }
 
     /// A run number that no device has: for rows about a device that is gone.

@@ -68,7 +68,7 @@ impl Strokes {
 }
 
 /// The stroke's number and whether it is pressed, for a key or button.
-fn stroke_of(what: &What) -> Option<(i32, bool)> {
+pub(crate) fn stroke_of(what: &What) -> Option<(i32, bool)> {
     match *what {
         What::Key { stroke, down, .. } | What::Button { stroke, down, .. } => Some((stroke, down)),
         What::Motion { .. } | What::Scroll { .. } | What::Switch { .. } => None,
@@ -76,7 +76,7 @@ fn stroke_of(what: &What) -> Option<(i32, bool)> {
 }
 
 /// The same key or button, down or up, inferred.
-fn deduced(what: What, down: bool) -> What {
+pub(crate) fn deduced(what: What, down: bool) -> What {
     match what {
         What::Key { code, class, stroke, .. } => {
             What::Key { code, class, down, stroke, inferred: true }
@@ -101,7 +101,7 @@ struct Contact {
 
 /// How a contact stands to its surface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stance {
+pub(crate) enum Stance {
     Away,
     Hovers,
     Touches,
@@ -144,6 +144,11 @@ impl Contacts {
         });
     }
 
+    /// The last row that was offered of a contact that is open.
+    pub(crate) fn last(&self, contact: i32) -> Option<&Touch> {
+        self.0.iter().map(|open| &open.last).find(|last| last.contact == contact)
+    }
+
     fn note(&mut self, touch: &Touch, written: bool) {
         let now = stance_after(touch);
         let index = self.0.iter().position(|contact| contact.last.contact == touch.contact);
@@ -168,7 +173,8 @@ impl Contacts {
     }
 }
 
-fn stance_after(touch: &Touch) -> Stance {
+/// How a contact stands after a row of it.
+pub(crate) fn stance_after(touch: &Touch) -> Stance {
     match touch.phase {
         Phase::Down | Phase::Move => Stance::Touches,
         Phase::Hover => Stance::Hovers,

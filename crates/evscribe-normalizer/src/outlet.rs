@@ -26,9 +26,13 @@ const KEPT_ROWS_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub struct Outlet {
     strokes: Strokes,
-    contacts: Contacts,
+    pub(crate) contacts: Contacts,
     hole: Option<Hole>,
     lost: u64,
+    /// The latest stamp that was offered.
+    pub(crate) last: BootUs,
+    /// The latest stamp of what a person did that was left to be queued.
+    pub(crate) done: BootUs,
 }
 
 #[derive(Debug)]
@@ -75,15 +79,18 @@ impl Outlet {
     pub fn admit(&mut self, rows: &mut Vec<Row>) {
         let Some(hole) = &mut self.hole else {
             for row in rows.iter() {
+                self.last = self.last.max(row.at());
                 match row {
                     Row::Event(event) => self.strokes.written(event),
                     Row::Touch(touch) => self.contacts.written(touch),
-                    Row::Mark(_) | Row::Device(_) => {}
+                    Row::Mark(_) | Row::Device(_) => continue,
                 }
+                self.done = self.done.max(row.at());
             }
             return;
         };
         for row in rows.drain(..) {
+            self.last = self.last.max(row.at());
             match &row {
                 Row::Event(event) => {
                     self.strokes.lost(event);
@@ -163,6 +170,7 @@ impl Outlet {
                     out.push(loss.mark(*run, reason));
                 }
                 if loss.last.kept == index {
+                    self.done = self.done.max(loss.last.at);
                     self.strokes.repair(loss.device, loss.last.at, *run, out);
                     self.contacts.repair(loss.device, loss.last.at, *run, out);
                     turns.repair(loss.device, loss.last.at, *run, out);

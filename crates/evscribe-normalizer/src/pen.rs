@@ -159,6 +159,13 @@ impl Pen {
         self.finish(page);
     }
 
+    pub(crate) fn disown(&mut self, contacts: &[i32]) {
+        if self.contact.is_some_and(|own| contacts.contains(&own.number)) {
+            self.contact = None;
+            self.foreign = true;
+        }
+    }
+
     pub(crate) fn end(&mut self, page: &mut Page<'_>) {
         (self.near, self.touching, self.foreign) = (0, false, false);
         self.finish(page);

@@ -123,6 +123,11 @@ impl Points {
         self.settle(page);
     }
 
+    /// What is still down begins anew with the next report, as after a loss.
+    pub(crate) fn disown(&mut self, contacts: &[i32]) {
+        self.held.retain(|held| !contacts.contains(&held.contact));
+    }
+
     pub(crate) fn end(&mut self, page: &mut Page<'_>) {
         self.foreign = false;
         self.seen.clear();

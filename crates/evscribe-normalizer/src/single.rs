@@ -101,6 +101,13 @@ impl Single {
         self.finish(page);
     }
 
+    pub(crate) fn disown(&mut self, contacts: &[i32]) {
+        if self.contact.is_some_and(|own| contacts.contains(&own)) {
+            self.contact = None;
+            self.foreign = true;
+        }
+    }
+
     pub(crate) fn end(&mut self, page: &mut Page<'_>) {
         self.touch(false);
         self.foreign = false;

@@ -107,6 +107,13 @@ impl Slots {
         self.finish(page);
     }
 
+    /// What is in the slot stays there, and has no rows until the next.
+    pub(crate) fn disown(&mut self, contacts: &[i32]) {
+        for slot in &mut self.slots {
+            slot.contact = slot.contact.filter(|own| !contacts.contains(own));
+        }
+    }
+
     pub(crate) fn end(&mut self, page: &mut Page<'_>) {
         for slot in &mut self.slots {
             slot.track(-1);

@@ -131,6 +131,18 @@ impl Tracker {
         }
     }
 
+    /// See [`Normalizer::disown`](crate::Normalizer::disown).
+    pub(crate) fn disown(&mut self, strokes: &[i32], contacts: &[i32]) {
+        self.keys.disown(strokes);
+        self.fingers.disown(contacts);
+        if let Some(pen) = &mut self.pen {
+            pen.disown(contacts);
+        }
+        if let Some(mouse) = &mut self.mouse {
+            mouse.disown(contacts);
+        }
+    }
+
     /// Ends everything that is open; nothing is known of the device after.
     pub(crate) fn end(&mut self, at: BootUs, next: &mut Counters, out: &mut Vec<Row>) {
         let page = &mut self.page(at, true, next, out);

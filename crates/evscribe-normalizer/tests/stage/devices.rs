@@ -3,6 +3,48 @@
 use evscribe_model::codes::*;
 use evscribe_model::*;
 
+/// Keys and buttons of each role, and what lies just outside.
+pub(crate) const KEYS: [u16; 20] = [
+    1,
+    30,
+    42,
+    57,
+    0x100,
+    BTN_LEFT,
+    BTN_RIGHT,
+    BTN_TOOL_PEN,
+    BTN_TOOL_RUBBER,
+    BTN_TOOL_FINGER,
+    BTN_TOOL_MOUSE,
+    BTN_TOOL_LENS,
+    BTN_TOOL_QUINTTAP,
+    0x149,
+    BTN_TOUCH,
+    BTN_STYLUS,
+    BTN_TOOL_DOUBLETAP,
+    BTN_TOOL_QUADTAP,
+    KEY_CNT - 1,
+    KEY_CNT,
+];
+/// Relative axes that a row comes of.
+pub(crate) const RELS: [u16; 6] =
+    [REL_X, REL_Y, REL_WHEEL, REL_HWHEEL, REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES];
+/// Absolute axes that the normaliser looks at.
+pub(crate) const AXES: [u16; 11] = [
+    ABS_X,
+    ABS_Y,
+    ABS_PRESSURE,
+    ABS_MT_SLOT - 1,
+    ABS_MT_SLOT,
+    ABS_MT_POSITION_X,
+    ABS_MT_POSITION_Y,
+    ABS_MT_TOOL_TYPE,
+    ABS_MT_TRACKING_ID,
+    ABS_MT_PRESSURE,
+    // ABS_MT_TOUCH_MAJOR
+    0x30,
+];
+
 /// Codes of `KEY_*`, of `REL_*`, and axes as `(code, min, max, resolution)`.
 pub(crate) fn device(keys: &[u16], rels: &[u16], axes: &[(u16, i32, i32, i32)]) -> Device {
     let mut device = Device::empty(DeviceId(7));

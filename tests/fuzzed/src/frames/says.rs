@@ -8,43 +8,7 @@ use arbitrary::{Result, Unstructured};
 use evscribe_model::codes::*;
 use evscribe_model::*;
 
-const KEYS: [u16; 20] = [
-    1,
-    30,
-    42,
-    57,
-    0x100,
-    BTN_LEFT,
-    BTN_RIGHT,
-    BTN_TOOL_PEN,
-    BTN_TOOL_RUBBER,
-    BTN_TOOL_FINGER,
-    BTN_TOOL_MOUSE,
-    BTN_TOOL_LENS,
-    BTN_TOOL_QUINTTAP,
-    0x149,
-    BTN_TOUCH,
-    BTN_STYLUS,
-    BTN_TOOL_DOUBLETAP,
-    BTN_TOOL_QUADTAP,
-    KEY_CNT - 1,
-    KEY_CNT,
-];
-const RELS: [u16; 6] = [REL_X, REL_Y, REL_WHEEL, REL_HWHEEL, REL_WHEEL_HI_RES, REL_HWHEEL_HI_RES];
-const AXES: [u16; 11] = [
-    ABS_X,
-    ABS_Y,
-    ABS_PRESSURE,
-    ABS_MT_SLOT - 1,
-    ABS_MT_SLOT,
-    ABS_MT_POSITION_X,
-    ABS_MT_POSITION_Y,
-    ABS_MT_TOOL_TYPE,
-    ABS_MT_TRACKING_ID,
-    ABS_MT_PRESSURE,
-    // ABS_MT_TOUCH_MAJOR
-    0x30,
-];
+use devices::{AXES, KEYS, RELS};
 
 /// A device of a known kind, or one that claims anything.
 pub(super) fn device(u: &mut Unstructured<'_>, id: DeviceId) -> Result<Device> {
