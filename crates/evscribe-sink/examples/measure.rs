@@ -14,8 +14,8 @@ use evscribe_model::{
     WallUs, What,
 };
 use evscribe_sink::{
-    Clock, Command, Config, Dataset, Keys, Provenance, SegmentId, SegmentWriter, SendError, Writer,
-    inspect, recover,
+    Clock, Command, Config, Dataset, Forget, Keys, Provenance, SegmentId, SegmentWriter, SendError,
+    Writer, inspect, recover,
 };
 use nix::sys::{
     resource::{UsageWho, getrusage},
@@ -139,6 +139,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     handle.stop()?;
     println!("journal, sync and seal: {}", per_row(since));
+
+    let (from_us, length_us) = (rows / 2 * 1000, 300_000_000);
+    let (store, _) = recover(
+        Config { min_free_bytes: 0, ..Config::new(root.join("dataset"), root.join("journal")) },
+        Keys::from_bytes([1; 32]),
+        &mut 3,
+    )?;
+    let (sender, reports) = std::sync::mpsc::channel();
+    let handle = Writer::spawn(store, Box::new(move |report| drop(sender.send(report))))?;
+    let since = std::time::Instant::now();
+    let wall_us = 1_795_468_600_000_000 + i64::try_from(from_us)?;
+    let forget = Forget {
+        ticket: 0,
+        subjects: vec!["subject".into()],
+        from_us: wall_us,
+        until_us: wall_us + length_us,
+        fresh_run: 10,
+        runs: 10,
+        reason: "person_asked",
+        erase: false,
+    };
+    if handle.try_send(Command::Forget(Box::new(forget))).is_err() {
+        return Err("the writer takes nothing".into());
+    }
+    let report = reports.recv()?;
+    println!("forgetting 5 minutes in the middle: {:?}, {report:?}", since.elapsed());
+    handle.stop()?;
 
     println!("memory besides the rows, at most: {} KiB", memory_kib("VmHWM") - before_kib);
 

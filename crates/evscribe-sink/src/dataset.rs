@@ -2,6 +2,7 @@
 //! one.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -9,10 +10,12 @@ use std::{
 use nix::unistd::{AccessFlags, access};
 
 use crate::{
-    SinkError, Table,
-    disk::{HIDDEN, Lock},
+    SealedFile, SinkError, Table,
+    disk::{self, HIDDEN, Lock},
     error::At,
+    forget::subjects,
     manifest::{self, Line, MANIFEST, Manifest},
+    tombstones::TOMBSTONES,
 };
 
 /// What else may lie beside the tables: `lost+found` of a file system's root.
@@ -82,18 +85,65 @@ impl Dataset {
         self.torn_bytes
     }
 
-    /// Removes one file, and says so in the manifest where it was in there.
-    pub(crate) fn remove(&mut self, path: &str, reason: &str) -> Result<(), SinkError> {
-        if manifest::read(&self.directory)?.live.contains_key(path) {
-            let line = Line::Removed {
-                path: path.to_owned(),
-                reason: reason.to_owned(),
-                at: manifest::now(),
-            };
-            self.manifest.append(&[line])?;
+    /// What the manifest says of the file at `path`, where it is there.
+    pub(crate) fn live(&self, path: &str) -> Result<Option<SealedFile>, SinkError> {
+        Ok(manifest::read(&self.directory)?.live.remove(path))
+    }
+
+    /// Removes these files, durably, and says why in the manifest: one line for
+    /// each that is in there, all of them before the first file goes.
+    ///
+    /// Files that are gone already are no error, so it may be done again.
+    ///
+    /// # Errors
+    /// [`SinkError::Io`], the first, of those that cannot be removed; all others
+    /// are.
+    pub(crate) fn discard_all(&mut self, files: &[(&str, &str)]) -> Result<(), SinkError> {
+        if files.is_empty() {
+            return Ok(());
         }
-        let path = self.directory.join(path);
-        fs::remove_file(&path).at("remove", &path)
+        let (live, at) = (manifest::read(&self.directory)?.live, manifest::now());
+        let is_live = |(path, _): &&(&str, &str)| live.contains_key(*path);
+        let line = |(path, reason): &(&str, &str)| Line::Removed {
+            path: (*path).to_owned(),
+            reason: (*reason).to_owned(),
+            at: at.clone(),
+        };
+        self.manifest.append(&files.iter().filter(is_live).map(line).collect::<Vec<_>>())?;
+        let (mut partitions, mut failed) = (BTreeSet::new(), None);
+        for (path, _) in files {
+            disk::step();
+            let path = self.directory.join(path);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    failed.get_or_insert(Err(error).at("remove", &path));
+                }
+                _ => {}
+            }
+            partitions.extend(path.parent().map(Path::to_path_buf));
+        }
+        // One that is gone went empty, after a sync.
+        for partition in partitions.iter().filter(|partition| partition.is_dir()) {
+            disk::sync_directory(partition)?;
+            // It goes with its last file; one that is not empty stays.
+            for directory in partition.ancestors().take(2) {
+                if fs::remove_dir(directory).is_err() {
+                    break;
+                }
+            }
+        }
+        failed.unwrap_or(Ok(()))
+    }
+
+    /// The files of these people that are in the dataset at `directory`, by
+    /// path. Takes no lock.
+    ///
+    /// # Errors
+    /// [`SinkError::NoDataset`], [`SinkError::NewerSchema`], [`SinkError::Io`].
+    pub fn files_of(directory: &Path, subjects: &[String]) -> Result<Vec<SealedFile>, SinkError> {
+        let mut live = manifest::read(directory)?.live;
+        subjects::state(directory, &mut live)?;
+        Ok(live.into_values().filter(|file| subjects.contains(&file.subject)).collect())
     }
 
     /// Removes what is unfinished or already stated to be removed.
@@ -129,6 +179,7 @@ fn entries(directory: &Path) -> Result<Vec<String>, SinkError> {
 fn check(directory: &Path, entries: &[String], is_new: bool) -> Result<(), SinkError> {
     let belongs = |name: &str| {
         name == MANIFEST
+            || (!is_new && name == TOMBSTONES)
             || TOLERATED.contains(&name)
             || name.strip_prefix(HIDDEN) == Some(MANIFEST)
             || (!is_new && Table::named(name).is_some() && directory.join(name).is_dir())
@@ -156,7 +207,9 @@ impl Tree {
         for name in entries(directory)? {
             if Table::named(&name).is_some() {
                 tree.descend(directory, &name, 1)?;
-            } else if name != MANIFEST && !TOLERATED.contains(&name.as_str()) {
+            } else if ![MANIFEST, TOMBSTONES].contains(&name.as_str())
+                && !TOLERATED.contains(&name.as_str())
+            {
                 tree.foreign.push(name);
             }
         }

@@ -19,8 +19,37 @@ use crate::{SinkError, error::At, keys::hex};
 /// What every file is called before it is whole.
 pub(crate) const HIDDEN: &str = ".tmp-";
 
+/// A moment at which a kill would leave the disk as it is now: between two of
+/// the things that are done to it. Tests take a copy there.
+#[cfg(not(test))]
+pub(crate) const fn step() {}
+
+#[cfg(test)]
+pub(crate) use steps::step;
+
+#[cfg(test)]
+pub(crate) mod steps {
+    use std::cell::RefCell;
+
+    type Hook = Box<dyn FnMut()>;
+
+    thread_local! {
+        static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    }
+
+    pub(crate) fn step() {
+        HOOK.with_borrow_mut(|hook| hook.iter_mut().for_each(|hook| hook()));
+    }
+
+    /// Has `hook` called at each step of this thread.
+    pub(crate) fn watch(hook: Option<Hook>) {
+        HOOK.set(hook);
+    }
+}
+
 /// Makes the names in `directory` durable.
 pub(crate) fn sync_directory(directory: &Path) -> Result<(), SinkError> {
+    step();
     File::open(directory).and_then(|file| file.sync_all()).at("make durable", directory)
 }
 
@@ -57,8 +86,10 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), SinkError> {
     let write = || {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o640).open(&hidden)?;
+        step();
         file.write_all(bytes)?;
         file.sync_all()?;
+        step();
         fs::rename(&hidden, path)
     };
     let written = write();
@@ -143,6 +174,7 @@ pub(crate) struct WholeFile {
 
 impl HiddenFile {
     pub(crate) fn create(path: PathBuf) -> Result<Self, SinkError> {
+        step();
         let mut options = OpenOptions::new();
         let file = options
             .write(true)
@@ -160,6 +192,7 @@ impl HiddenFile {
 
     /// Makes what was written durable.
     pub(crate) fn complete(mut self) -> Result<WholeFile, SinkError> {
+        step();
         if let Some(file) = &self.file {
             file.sync_all().at("make durable", &self.path)?;
         }

@@ -154,11 +154,27 @@ pub enum SinkError {
         /// The word.
         word: String,
     },
+    /// Rows that are nobody's: begin a segment first.
+    #[error("rows came before a segment was begun for anybody; they were not kept")]
+    NotBegun,
     /// One row larger than a journal record may be.
     #[error("a row of table {} is larger than a journal record may be", .table.name())]
     TooLarge {
         /// The table.
         table: Table,
+    },
+    /// What is to be forgotten cannot be read: put it right before anything is
+    /// recorded.
+    #[error(
+        "{} says what a person asked to have forgotten and cannot be read; nothing is recorded \
+         until it is put right: remove it, and have that person ask again (`evscribe forget`, \
+         `evscribe opt-out --erase`)", .path.display()
+    )]
+    Intent {
+        /// The request.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// The writer thread is gone.
     #[error("the writer thread has ended")]
@@ -192,6 +208,27 @@ impl<T> InFile<T> for Result<T, parquet::errors::ParquetError> {
 }
 
 impl SinkError {
+    /// Whether time can heal it, or an administrator, with the same call done
+    /// again: the disk is at fault, not what is on it.
+    pub(crate) fn heals(&self) -> bool {
+        match self {
+            Self::Io { .. }
+            | Self::DiskFull { .. }
+            | Self::NotWritable { .. }
+            | Self::NoDataset { .. } => true,
+            Self::Parquet { source: parquet::errors::ParquetError::External(source), .. } => {
+                // A file that ends too early stays as short as it is.
+                source.downcast_ref::<io::Error>().is_some_and(|error| {
+                    !matches!(
+                        error.kind(),
+                        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData
+                    )
+                })
+            }
+            _ => false,
+        }
+    }
+
     /// One fixed word for why the writer stands still, as marks and metrics
     /// say it: `disk_full`, `read_only`, `io_error` or `failed`.
     #[must_use]

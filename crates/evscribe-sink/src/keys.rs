@@ -96,8 +96,20 @@ impl Keys {
     /// for a number. For one person per period, let `bytes` hold both.
     #[must_use]
     pub fn pseudonym(&self, what: &str, bytes: &[u8]) -> String {
+        let [first, rest @ ..] = self.mac::<8>(what, bytes);
+        let letter = 0xa + (first >> 4) % 6;
+        format!("{:02x}{}", letter << 4 | (first & 0xf), hex(&rest))
+    }
+
+    /// The HMAC-SHA256 of `bytes`, 64 hex digits; `what` keeps apart what is hashed.
+    #[must_use]
+    pub fn keyed_sha256(&self, what: &str, bytes: &[u8]) -> String {
+        hex(&self.mac::<32>(what, bytes))
+    }
+
+    fn mac<const N: usize>(&self, what: &str, bytes: &[u8]) -> [u8; N] {
         let key = self.derive(&[], PSEUDONYM_INFO);
-        let mut digest = [0_u8; 8];
+        let mut digest = [0; N];
         // HMAC takes a key of any length: this always succeeds.
         if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_slice()) {
             mac.update(what.as_bytes());
@@ -107,13 +119,7 @@ impl Keys {
                 *to = from;
             }
         }
-        let [first, rest @ ..] = digest;
-        let letter = 0xa + (first >> 4) % 6;
-        let mut name = format!("{:02x}", letter << 4 | (first & 0xf));
-        for byte in rest {
-            name.push_str(&format!("{byte:02x}"));
-        }
-        name
+        digest
     }
 
     /// The key of the journal with that salt.

@@ -5,21 +5,28 @@
 //! recover(config, keys, &mut next_run) ── seals what an earlier writer left ──► Store, Recovery
 //! Writer::spawn(store, report) ──► WriterHandle ── Begin, Rows, Seal, … ──► the writer thread
 //!    rows ─► journal (durable, encrypted) ─► SegmentWriter ─► pages ─► dataset/, manifest
+//!    Note ─► ledger; Forget ─► intent ─► sealed files rewritten, tombstones, ledger
 //! Dataset::create_or_open ─► SegmentWriter::begin, write_rows, finish       an import, without journal
 //! inspect::verify, stats, head                                             a dataset, read back
 //! ```
 #![forbid(unsafe_code)]
 
+// The tests' rows and provenances name the crate as its users do.
+#[cfg(test)]
+extern crate self as evscribe_sink;
+
 mod dataset;
 mod disk;
 mod encode;
 mod error;
+mod forget;
 #[cfg(test)]
 mod format_test;
 pub mod inspect;
 mod journal;
 mod keys;
 mod layout;
+pub mod ledger;
 mod manifest;
 mod pages;
 mod provenance;
@@ -27,20 +34,25 @@ mod recover;
 mod retention;
 mod seal;
 mod segment;
+mod store;
 mod table;
+mod tombstones;
 pub mod writer;
 
 pub use dataset::Dataset;
 pub use error::SinkError;
+pub use forget::{Forget, Forgotten};
 #[doc(hidden)]
 pub use journal::bare as bare_journal;
 pub use journal::{Damage, DamageKind};
 pub use keys::{KEY_BYTES, Keys};
+pub use ledger::Fact;
 pub use manifest::SealedFile;
 pub use provenance::{Clock, Provenance, SegmentId, WRITER_VERSION};
-pub use recover::{RecoveredJournal, Recovery, Store, recover};
+pub use recover::{RecoveredJournal, Recovery, recover};
 pub use retention::{RemovedFile, Retention};
 pub use seal::{Highest, REASON_CRASH, REASON_JOURNAL_DAMAGED};
 pub use segment::SegmentWriter;
+pub use store::Store;
 pub use table::{SCHEMA_VERSION, Table};
 pub use writer::{Command, Config, Counters, Report, SealReason, SendError, Writer, WriterHandle};

@@ -32,6 +32,9 @@ pub struct SealedFile {
     pub host: String,
     /// Pseudonym of the boot.
     pub boot: String,
+    /// Pseudonym of the person; empty in lines of versions that did not say it.
+    #[serde(default)]
+    pub subject: String,
     /// Its segment, 16 hex digits.
     pub segment: String,
     /// Wall time of its first row, µs since 1970-01-01 UTC.
@@ -47,7 +50,13 @@ pub struct SealedFile {
 #[serde(tag = "op", rename_all = "lowercase")]
 pub(crate) enum Line {
     /// The first one: the dataset was made.
-    Created { schema_version: u32, at: String },
+    Created {
+        schema_version: u32,
+        at: String,
+        /// Files of another dataset, not all of them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        part: bool,
+    },
     /// A file was sealed; replaces an earlier line for the same path.
     Sealed(SealedFile),
     /// A file was removed.
@@ -67,6 +76,9 @@ pub(crate) struct Contents {
     pub(crate) schema_version: u32,
     /// Bytes after the last whole line.
     pub(crate) torn_bytes: u64,
+    /// Whether it is a part of another dataset, so that files may lack what is in
+    /// those that are not here.
+    pub(crate) is_part: bool,
 }
 
 impl Contents {
@@ -114,7 +126,10 @@ pub(crate) fn read(directory: &Path) -> Result<Contents, SinkError> {
             break;
         }
         match line {
-            Ok(Line::Created { schema_version, .. }) => contents.schema_version = schema_version,
+            Ok(Line::Created { schema_version, part, .. }) => {
+                contents.schema_version = schema_version;
+                contents.is_part = part;
+            }
             Ok(Line::Sealed(file)) if is_inside(&file.path) => {
                 contents.removed.remove(&file.path);
                 contents.live.insert(file.path.clone(), file);
@@ -146,8 +161,19 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// Makes the manifest of a new dataset, whole or not at all.
     pub(crate) fn create(directory: &Path) -> Result<(), SinkError> {
-        let line = to_lines(&[Line::Created { schema_version: SCHEMA_VERSION, at: now() }])?;
-        disk::replace(&directory.join(MANIFEST), &line)
+        disk::replace(&directory.join(MANIFEST), &to_lines(&[Self::created(false)])?)
+    }
+
+    /// Makes the manifest of a dataset that is part of another and has these
+    /// files, whole or not at all.
+    pub(crate) fn create_part(directory: &Path, files: &[SealedFile]) -> Result<(), SinkError> {
+        let mut lines = vec![Self::created(true)];
+        lines.extend(files.iter().cloned().map(Line::Sealed));
+        disk::replace(&directory.join(MANIFEST), &to_lines(&lines)?)
+    }
+
+    fn created(part: bool) -> Line {
+        Line::Created { schema_version: SCHEMA_VERSION, at: now(), part }
     }
 
     /// Opens it; a torn last line is cut off, or ended where only its end was
@@ -209,6 +235,7 @@ impl Manifest {
     }
 
     fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
+        disk::step();
         let length = self.file.metadata().at("read", &self.path)?.len();
         let written = self.file.write_all(bytes).and_then(|()| self.file.sync_all());
         if written.is_err() {

@@ -1,6 +1,6 @@
 //! Where the rows of a segment come from: what every file's metadata says.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use evscribe_model::{Anchor, BootUs, Level, WallUs};
 use serde::{Deserialize, Serialize};
@@ -154,6 +154,38 @@ impl Provenance {
         ];
         pairs.extend(optional.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))));
         pairs
+    }
+
+    /// Reads what [`Provenance::metadata`] says; `None` where it lacks something.
+    pub(crate) fn from_metadata(
+        pairs: &HashMap<String, String>,
+        subject: &str,
+        session: &str,
+    ) -> Option<Self> {
+        let get = |key: &str| pairs.get(key).cloned();
+        let level = get(key::LEVEL)?;
+        let (keys, pointer) = level.split_once(' ')?;
+        Some(Self {
+            host: get(key::HOST)?,
+            boot: get(key::BOOT)?,
+            subject: subject.to_owned(),
+            session: session.to_owned(),
+            anchor: Anchor {
+                boot: BootUs::new(get(key::ANCHOR_BOOT_US)?.parse().ok()?),
+                wall: WallUs::new(get(key::ANCHOR_WALL_US)?.parse().ok()?),
+            },
+            clock: [Clock::Boottime, Clock::Recording]
+                .into_iter()
+                .find(|clock| pairs.get(key::CLOCK).is_some_and(|word| word == clock.name()))?,
+            level: Level {
+                keys: keys.strip_prefix("keys=")?.parse().ok()?,
+                pointer: pointer.strip_prefix("pointer=")?.parse().ok()?,
+            },
+            notice_sha256: get(key::NOTICE),
+            acknowledgement_sha256: get(key::ACKNOWLEDGEMENT),
+            policy_sha256: get(key::POLICY),
+            ledger_head: get(key::LEDGER_HEAD),
+        })
     }
 
     pub(crate) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {

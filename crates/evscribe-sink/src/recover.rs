@@ -1,7 +1,6 @@
 //! At start: what an earlier writer left is sealed first.
 
 use std::{
-    collections::VecDeque,
     fs, io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -10,32 +9,15 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    Config, Damage, Dataset, Highest, Keys, RemovedFile, SealedFile, SegmentId, SinkError,
-    dataset::Tree,
+    Config, Damage, Dataset, Forgotten, Highest, Keys, RemovedFile, SealedFile, SinkError, Store,
     disk::{HIDDEN, Lock, sync_directory},
     error::At,
+    forget::Fulfilled,
     journal::{self, UNREADABLE},
+    ledger::Ledger,
     seal,
+    store::Pending,
 };
-
-/// What a writer works on: the dataset and the journals, both locked.
-#[derive(Debug)]
-pub struct Store {
-    pub(crate) config: Config,
-    pub(crate) keys: Keys,
-    pub(crate) dataset: Dataset,
-    pub(crate) pending: VecDeque<Pending>,
-    _lock: Lock,
-}
-
-/// A journal that waits to be sealed.
-#[derive(Clone, Debug)]
-pub(crate) struct Pending {
-    pub(crate) path: PathBuf,
-    /// Where its fresh runs begin; `None` for a journal that has just been
-    /// ended and must have no holes.
-    pub(crate) fresh_run: Option<i32>,
-}
 
 /// What [`recover`] found and did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -44,7 +26,7 @@ pub struct Recovery {
     pub journals: Vec<RecoveredJournal>,
     /// The files that were sealed from them.
     pub sealed: Vec<SealedFile>,
-    /// Journals that cannot be read, and why; kept, not sealed.
+    /// Journals that cannot be read or sealed, and why; kept.
     pub unreadable: Vec<(PathBuf, String)>,
     /// How many journals could not be sealed yet; the writer tries on.
     pub pending: usize,
@@ -56,6 +38,14 @@ pub struct Recovery {
     pub highest: Highest,
     /// Bytes of a torn last line that were cut off the manifest.
     pub manifest_torn_bytes: u64,
+    /// Bytes of a torn last line that were cut off the ledger.
+    pub ledger_torn_bytes: u64,
+    /// Where the ledger does not hold, and why; said once, and in the ledger.
+    pub ledger_broken: Option<String>,
+    /// What an earlier writer was told to forget and had not, and now is.
+    pub forgotten: Vec<Forgotten>,
+    /// What is to be forgotten and cannot be yet, and why.
+    pub unforgotten: Vec<String>,
 }
 
 /// A journal that was left by an earlier writer.
@@ -75,11 +65,13 @@ pub struct RecoveredJournal {
 ///
 /// `next_run` is the first run number that is free; it is moved above every run
 /// in the journals, and above those numbered afresh behind holes. Without space
-/// to seal, the journals stay and the writer tries on.
+/// to seal, the journals stay and the writer tries on. What was to be forgotten
+/// when an earlier writer ended is forgotten now, after the journals are sealed.
 ///
 /// # Errors
 /// Those of [`Dataset::create_or_open`]; [`SinkError::Busy`] where another
-/// writer holds the journals, [`SinkError::Io`].
+/// writer holds the journals, [`SinkError::Intent`] where it cannot be read what
+/// is to be forgotten, [`SinkError::Io`].
 pub fn recover(
     config: Config,
     keys: Keys,
@@ -95,16 +87,28 @@ pub fn recover(
     let dataset = Dataset::create_or_open(&config.dataset)?;
     let mut recovery =
         Recovery { manifest_torn_bytes: dataset.torn_bytes(), ..Recovery::default() };
-    let mut store = Store { config, keys, dataset, pending: VecDeque::new(), _lock: lock };
+    let mut store = Store::new(config, keys, dataset, lock);
+    store.open_ledger(&mut recovery)?;
     remove_hidden(&directory)?;
     store.survey(&directory, next_run, &mut recovery)?;
     store.retain_into(&mut recovery);
     store.seal_into(&mut recovery);
+    store.forget_into(next_run, &mut recovery)?;
     store.retain_into(&mut recovery);
     Ok((store, recovery))
 }
 
 impl Store {
+    fn open_ledger(&mut self, recovery: &mut Recovery) -> Result<(), SinkError> {
+        if let Some(path) = &self.config.ledger {
+            let (ledger, opened) = Ledger::open(path)?;
+            self.ledger = Some(ledger);
+            recovery.ledger_torn_bytes = opened.torn_bytes;
+            recovery.ledger_broken = opened.broken.map(|fault| fault.to_string());
+        }
+        Ok(())
+    }
+
     /// Finds the journals and gives each its fresh runs.
     fn survey(
         &mut self,
@@ -151,6 +155,10 @@ impl Store {
         while let Some(next) = self.pending.front().cloned() {
             match self.seal_pending(&next) {
                 Ok(files) => recovery.sealed.extend(files.unwrap_or_default()),
+                // It keeps nothing else from being sealed or forgotten.
+                Err(error) if !error.heals() => {
+                    recovery.unreadable.push((next.path, chain(&error)));
+                }
                 Err(error) => {
                     recovery.pending_because = Some(chain(&error));
                     break;
@@ -161,41 +169,37 @@ impl Store {
         recovery.pending = self.pending.len();
     }
 
-    fn retain_into(&mut self, recovery: &mut Recovery) {
-        // Retention runs again after each seal; here it only makes room.
-        if let Ok(removed) = self.dataset.retain(&self.config.retention) {
-            recovery.removed.extend(removed);
-        }
-    }
-
-    /// Seals one journal; `None` where it has holes that nobody numbered.
-    pub(crate) fn seal_pending(
+    /// Forgets what is left to be forgotten, once everything is sealed.
+    fn forget_into(
         &mut self,
-        pending: &Pending,
-    ) -> Result<Option<Vec<SealedFile>>, SinkError> {
-        if !pending.path.exists() {
-            return Ok(Some(Vec::new()));
+        next_run: &mut i32,
+        recovery: &mut Recovery,
+    ) -> Result<(), SinkError> {
+        let mut fresh = *next_run..i32::MAX;
+        let intents = self.intents()?;
+        for intent in &intents {
+            fresh.start = fresh.start.max(intent.runs_end());
         }
-        let Some(fresh_run) = pending.fresh_run else {
-            return seal::seal_whole(&mut self.dataset, &self.keys, &pending.path);
-        };
-        let (files, replayed) =
-            seal::seal(&mut self.dataset, &self.keys, &pending.path, fresh_run)?;
-        self.remove_superseded(replayed.id, &files)?;
-        Ok(Some(files))
-    }
-
-    /// Removes files of a segment that an interrupted seal named and this one
-    /// did not, because the journal was damaged in between.
-    fn remove_superseded(&mut self, id: SegmentId, files: &[SealedFile]) -> Result<(), SinkError> {
-        let ending = format!("-{id}.parquet");
-        let root = self.dataset.directory().to_path_buf();
-        for path in Tree::of(&root)?.files {
-            if path.ends_with(&ending) && !files.iter().any(|file| file.path == path) {
-                self.dataset.remove(&path, "resealed")?;
+        for intent in &intents {
+            if recovery.pending > 0 {
+                recovery.unforgotten.push("the journals have to be sealed first".to_owned());
+                continue;
+            }
+            match self.fulfil(&intent.id, Some(&mut fresh)) {
+                Ok(Fulfilled::Done(forgotten)) => recovery.forgotten.push(forgotten),
+                Ok(Fulfilled::Waits(why)) => recovery.unforgotten.push(why),
+                Err(error) => recovery.unforgotten.push(chain(&error)),
             }
         }
+        *next_run = fresh.start;
         Ok(())
+    }
+
+    fn retain_into(&mut self, recovery: &mut Recovery) {
+        // Retention runs again after each seal; here it only makes room.
+        if let Ok(removed) = self.retain() {
+            recovery.removed.extend(removed);
+        }
     }
 }
 

@@ -1,17 +1,13 @@
 //! Retention: what is older than the policy keeps, or more than it keeps, goes.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fs, io,
-};
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     Dataset, SealedFile, SinkError, Table,
-    error::At,
-    manifest::{self, Contents, Line},
+    manifest::{self, Contents},
 };
 
 const DAY_US: i64 = 86_400_000_000;
@@ -30,6 +26,8 @@ pub struct Retention {
 pub struct RemovedFile {
     /// Its place, relative to the dataset.
     pub path: String,
+    /// Pseudonym of the person; empty where the manifest does not say it.
+    pub subject: String,
     /// Its length.
     pub bytes: u64,
     /// `age` or `bytes`.
@@ -37,7 +35,9 @@ pub struct RemovedFile {
 }
 
 impl Dataset {
-    /// Removes what `retention` does not keep and says so in the manifest.
+    /// Removes what `retention` does not keep and says so in the manifest; `noted`
+    /// is told of it before. Interrupted in between, it is told again: a line of
+    /// the ledger too many is harmless, one that is missing is not.
     ///
     /// A file of table `devices` goes only when no other file of its host and
     /// boot is left. What is not in the manifest is never touched.
@@ -45,33 +45,19 @@ impl Dataset {
     /// # Errors
     /// [`SinkError::Io`]; what the manifest says is removed then goes when the
     /// dataset is opened again.
-    pub fn retain(&mut self, retention: &Retention) -> Result<Vec<RemovedFile>, SinkError> {
+    pub(crate) fn retain(
+        &mut self,
+        retention: &Retention,
+        noted: impl FnOnce(&[RemovedFile]) -> Result<(), SinkError>,
+    ) -> Result<Vec<RemovedFile>, SinkError> {
         if *retention == Retention::default() {
             return Ok(Vec::new());
         }
         let contents = manifest::read(self.directory())?;
         let removed = plan(&contents, retention, Timestamp::now().as_microsecond());
-        let line = |file: &RemovedFile| Line::Removed {
-            path: file.path.clone(),
-            reason: file.reason.to_owned(),
-            at: manifest::now(),
-        };
-        self.manifest.append(&removed.iter().map(line).collect::<Vec<_>>())?;
-        for file in &removed {
-            let path = self.directory().join(&file.path);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(error).at("remove", &path);
-                }
-                _ => {}
-            }
-            // The partitions go with their last file; one that is not empty stays.
-            for directory in path.ancestors().skip(1).take(2) {
-                if fs::remove_dir(directory).is_err() {
-                    break;
-                }
-            }
-        }
+        noted(&removed)?;
+        let files: Vec<_> = removed.iter().map(|file| (file.path.as_str(), file.reason)).collect();
+        self.discard_all(&files)?;
         Ok(removed)
     }
 }
@@ -88,7 +74,8 @@ fn plan(contents: &Contents, retention: &Retention, now_us: i64) -> Vec<RemovedF
     let mut removed = Vec::new();
     let mut remove = |file: &SealedFile, reason, bytes: &mut u64| {
         *bytes = bytes.saturating_sub(file.bytes);
-        removed.push(RemovedFile { path: file.path.clone(), bytes: file.bytes, reason });
+        let (path, subject) = (file.path.clone(), file.subject.clone());
+        removed.push(RemovedFile { path, subject, bytes: file.bytes, reason });
     };
     let (devices, mut others): (Vec<_>, Vec<_>) =
         contents.live.values().partition(|file| file.table == Table::Devices);
@@ -138,6 +125,7 @@ mod tests {
             table,
             host: "h".into(),
             boot: boot.into(),
+            subject: String::new(),
             segment: String::new(),
             first_us: 0,
             last_us: last_day * DAY_US,

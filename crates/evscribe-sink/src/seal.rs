@@ -47,7 +47,8 @@ pub(crate) fn survey(path: &Path, keys: &Keys) -> Result<Replayed, SinkError> {
 }
 
 /// Seals the journal at `path` and removes it. Runs after a hole are numbered
-/// from `fresh_run` on.
+/// from `fresh_run` on. The files say that the ledger's head is `head`; `noted`
+/// is told of them before the journal goes.
 ///
 /// Whenever this is interrupted, it may be done again: the files have the same
 /// names, each row stands in them once.
@@ -59,12 +60,15 @@ pub(crate) fn seal(
     keys: &Keys,
     path: &Path,
     fresh_run: i32,
+    head: Option<String>,
+    noted: impl FnOnce(&[SealedFile]) -> Result<(), SinkError>,
 ) -> Result<(Vec<SealedFile>, Replayed), SinkError> {
     let reader = JournalReader::open(path, keys)?;
-    let mut segment = SegmentWriter::begin(dataset, reader.id(), reader.provenance().clone())?;
+    let mut segment = begin(dataset, &reader, head)?;
     let (replayed, marks) = replay(reader, fresh_run, |rows| write(&mut segment, rows))?;
     marks.iter().try_for_each(|mark| segment.write_mark(mark))?;
     let files = segment.finish(dataset)?;
+    noted(&files)?;
     remove(path)?;
     Ok((files, replayed))
 }
@@ -75,20 +79,35 @@ pub(crate) fn seal_whole(
     dataset: &mut Dataset,
     keys: &Keys,
     path: &Path,
+    head: Option<String>,
+    noted: impl FnOnce(&[SealedFile]) -> Result<(), SinkError>,
 ) -> Result<Option<Vec<SealedFile>>, SinkError> {
     let reader = JournalReader::open(path, keys)?;
-    let mut segment = SegmentWriter::begin(dataset, reader.id(), reader.provenance().clone())?;
+    let mut segment = begin(dataset, &reader, head)?;
     let (replayed, marks) = replay(reader, 0, |rows| write(&mut segment, rows))?;
     if replayed.has_holes() || !replayed.closed {
         return Ok(None);
     }
     marks.iter().try_for_each(|mark| segment.write_mark(mark))?;
     let files = segment.finish(dataset)?;
+    noted(&files)?;
     remove(path)?;
     Ok(Some(files))
 }
 
+/// The segment of a journal, under the ledger's head as it is now.
+fn begin(
+    dataset: &Dataset,
+    reader: &JournalReader,
+    head: Option<String>,
+) -> Result<SegmentWriter, SinkError> {
+    let mut provenance = reader.provenance().clone();
+    provenance.ledger_head = head.or(provenance.ledger_head);
+    SegmentWriter::begin(dataset, reader.id(), provenance)
+}
+
 fn remove(path: &Path) -> Result<(), SinkError> {
+    disk::step();
     fs::remove_file(path).at("remove", path)?;
     disk::sync_parent(path)
 }

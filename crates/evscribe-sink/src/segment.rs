@@ -1,25 +1,19 @@
 //! Writes the files of one segment: all of them appear, or none.
 
-use std::{
-    fs,
-    ops::Range,
-    path::{Path, PathBuf},
-};
+mod file;
+
+use std::{fs, path::PathBuf};
 
 use arrow::{array::TimestampMicrosecondArray, record_batch::RecordBatch};
 use evscribe_model::{BootUs, Event, Row, Touch};
-use jiff::{Timestamp, tz::TimeZone};
-use parquet::arrow::ArrowWriter;
 
 use crate::{
-    Dataset, Provenance, SegmentId, SinkError, Table,
-    disk::{self, HIDDEN, HiddenFile, WholeFile},
+    Dataset, Provenance, SegmentId, SinkError, Table, disk,
     encode::{self, BATCH_ROWS, DeviceCells, Encoder, MarkCells},
-    error::{At, InFile},
-    layout,
+    error::At,
     manifest::{self, Line, SealedFile},
-    pages::PagesWriter,
 };
+pub(crate) use file::{OpenFile, Whole, partition, start};
 
 const DAY_US: i64 = 86_400_000_000;
 
@@ -37,30 +31,6 @@ pub struct SegmentWriter {
     last_us: [Option<i64>; 4],
     open: [Option<OpenFile>; 4],
     whole: Vec<Whole>,
-}
-
-#[derive(Debug)]
-struct OpenFile {
-    content: Content,
-    hidden: PathBuf,
-    /// The microseconds of its day.
-    day: Range<i64>,
-    rows: u64,
-    first_us: i64,
-    last_us: i64,
-}
-
-/// Tables of few rows are written from batches, the others page by page.
-#[derive(Debug)]
-enum Content {
-    Batches(Box<ArrowWriter<HiddenFile>>),
-    Pages(Box<PagesWriter<HiddenFile>>),
-}
-
-#[derive(Debug)]
-struct Whole {
-    file: WholeFile,
-    sealed: SealedFile,
 }
 
 impl SegmentWriter {
@@ -104,37 +74,12 @@ impl SegmentWriter {
 
     pub(crate) fn write_event(&mut self, row: &Event) -> Result<(), SinkError> {
         let at_us = self.next_us(Table::Events, row.at)?;
-        self.write_page_row(Table::Events, at_us, |pages| pages.push_event(row, at_us))
+        self.file(Table::Events, at_us)?.push_event(row, at_us)
     }
 
     pub(crate) fn write_touch(&mut self, row: &Touch) -> Result<(), SinkError> {
         let at_us = self.next_us(Table::Touch, row.at)?;
-        self.write_page_row(Table::Touch, at_us, |pages| pages.push_touch(row, at_us))
-    }
-
-    #[inline]
-    fn write_page_row(
-        &mut self,
-        table: Table,
-        at_us: i64,
-        push: impl FnOnce(&mut PagesWriter<HiddenFile>),
-    ) -> Result<(), SinkError> {
-        let file = match self.open.get_mut(table as usize) {
-            // Nearly always: the file is there, the day is the same.
-            Some(Some(file)) if file.day.contains(&at_us) => {
-                file.rows += 1;
-                file.last_us = at_us;
-                file
-            }
-            _ => self.file(table, at_us, at_us, 1)?,
-        };
-        if let Content::Pages(pages) = &mut file.content {
-            push(pages);
-            if pages.is_full() {
-                pages.end_group().in_file(&file.hidden)?;
-            }
-        }
-        Ok(())
+        self.file(Table::Touch, at_us)?.push_touch(row, at_us)
     }
 
     pub(crate) fn write_mark(&mut self, row: &MarkCells) -> Result<(), SinkError> {
@@ -189,45 +134,32 @@ impl SegmentWriter {
             if let [first_us, ..] = part {
                 let last_us = part.last().copied().unwrap_or(*first_us);
                 let batch = batch.slice(from, part.len());
-                let file = self.file(table, *first_us, last_us, part.len() as u64)?;
-                if let Content::Batches(writer) = &mut file.content {
-                    writer.write(&batch).in_file(&file.hidden)?;
-                }
+                self.file(table, *first_us)?.write(&batch, *first_us, last_us)?;
             }
             from += part.len();
         }
         Ok(())
     }
 
-    /// The file that takes the next `rows` of `table`, all of one day.
-    fn file(
-        &mut self,
-        table: Table,
-        first_us: i64,
-        last_us: i64,
-        rows: u64,
-    ) -> Result<&mut OpenFile, SinkError> {
+    /// The file that takes the next rows of `table`, from `at_us` on.
+    #[inline]
+    fn file(&mut self, table: Table, at_us: i64) -> Result<&mut OpenFile, SinkError> {
         let Some(slot) = self.open.get_mut(table as usize) else {
             return Err(SinkError::TooLarge { table });
         };
-        if slot.as_ref().is_some_and(|file| !file.day.contains(&first_us))
+        if slot.as_ref().is_some_and(|file| !file.day.contains(&at_us))
             && let Some(file) = slot.take()
         {
             self.whole.push(file.complete(table, self.id, &self.provenance)?);
         }
-        let file = match slot {
-            Some(file) => file,
-            None => slot.insert(OpenFile::create(
-                &self.directory,
-                table,
-                self.id,
-                &self.provenance,
-                first_us,
-            )?),
-        };
-        file.rows += rows;
-        file.last_us = last_us;
-        Ok(file)
+        match slot {
+            // Nearly always: the file is there, the day is the same.
+            Some(file) => Ok(file),
+            None => {
+                let (root, provenance) = (&self.directory, &self.provenance);
+                Ok(slot.insert(OpenFile::create(root, table, self.id, provenance, at_us)?))
+            }
+        }
     }
 
     /// Makes everything durable, gives the files their names and enters them
@@ -276,6 +208,7 @@ impl SegmentWriter {
     fn name_all(&self) -> Result<(), SinkError> {
         for whole in &self.whole {
             let path = self.directory.join(&whole.sealed.path);
+            disk::step();
             fs::rename(&whole.file.path, &path).at("name", &path)?;
         }
         let mut directories: Vec<_> =
@@ -284,85 +217,4 @@ impl SegmentWriter {
         directories.dedup();
         directories.into_iter().try_for_each(disk::sync_directory)
     }
-}
-
-impl OpenFile {
-    fn create(
-        root: &Path,
-        table: Table,
-        id: SegmentId,
-        provenance: &Provenance,
-        first_us: i64,
-    ) -> Result<Self, SinkError> {
-        let begin_us = first_us.div_euclid(DAY_US) * DAY_US;
-        let day = begin_us..begin_us + DAY_US;
-        let directory = root.join(partition(table, &provenance.host, first_us)?);
-        disk::create_directories(root, &directory)?;
-        let file = HiddenFile::create(directory.join(format!("{HIDDEN}{id}")))?;
-        let hidden = file.path().to_path_buf();
-        let properties = layout::properties(table, id, provenance).in_file(&hidden)?;
-        let writer =
-            ArrowWriter::try_new(file, table.schema(), Some(properties)).in_file(&hidden)?;
-        let content = match table {
-            Table::Events | Table::Touch => {
-                let pages = PagesWriter::new(writer, provenance).in_file(&hidden)?;
-                Content::Pages(Box::new(pages))
-            }
-            Table::Marks | Table::Devices => Content::Batches(Box::new(writer)),
-        };
-        Ok(Self { content, hidden, day, rows: 0, first_us, last_us: first_us })
-    }
-
-    fn complete(
-        self,
-        table: Table,
-        id: SegmentId,
-        provenance: &Provenance,
-    ) -> Result<Whole, SinkError> {
-        let file = match self.content {
-            Content::Batches(writer) => writer.into_inner(),
-            Content::Pages(pages) => pages.into_inner(),
-        };
-        let file = file.in_file(&self.hidden)?.complete()?;
-        let partition = partition(table, &provenance.host, self.first_us)?;
-        let sealed = SealedFile {
-            path: format!("{partition}/{}-{id}.parquet", start(self.first_us)?),
-            sha256: file.sha256.clone(),
-            bytes: file.bytes,
-            rows: self.rows,
-            table,
-            host: provenance.host.clone(),
-            boot: provenance.boot.clone(),
-            segment: id.to_string(),
-            first_us: self.first_us,
-            last_us: self.last_us,
-            sealed_at: manifest::now(),
-        };
-        Ok(Whole { file, sealed })
-    }
-}
-
-fn utc(at_us: i64) -> Result<jiff::civil::DateTime, SinkError> {
-    let at = Timestamp::from_microsecond(at_us).map_err(|_| SinkError::Time { at_us })?;
-    Ok(TimeZone::UTC.to_datetime(at))
-}
-
-/// `<table>/date=YYYY-MM-DD/host=<host>`.
-pub(crate) fn partition(table: Table, host: &str, at_us: i64) -> Result<String, SinkError> {
-    Ok(format!("{}/date={}/host={host}", table.name(), utc(at_us)?.date()))
-}
-
-/// The start of a file's name, for example `20261123T211640.123456Z`.
-pub(crate) fn start(at_us: i64) -> Result<String, SinkError> {
-    let at = utc(at_us)?;
-    Ok(format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}.{:06}Z",
-        at.year(),
-        at.month(),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second(),
-        at_us.rem_euclid(1_000_000),
-    ))
 }

@@ -291,6 +291,36 @@ fn a_journal_under_another_key_is_kept_aside() {
 }
 
 #[test]
+fn a_journal_that_turns_out_to_be_of_another_version_holds_nobody_up() {
+    let root = tempfile::tempdir().unwrap();
+    let (store, _) = recover(config(root.path()), keys(), &mut 1).unwrap();
+    let (handle, reports) = spawn(store);
+    handle.try_send(Command::Begin(Box::new(provenance()))).unwrap();
+    handle.try_send(Command::Rows(session())).unwrap();
+    wait_journaled(&handle, session().len() as u64);
+    let path = fs::read_dir(root.path().join("journal")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&path).unwrap();
+    let magic = bytes[..8].to_vec();
+    // Both headers say version 9.
+    let headers: Vec<usize> =
+        (0..bytes.len() - 8).filter(|place| bytes[*place..*place + 8] == magic[..]).collect();
+    headers.iter().for_each(|place| bytes[place + 8] = 9);
+    fs::write(&path, bytes).unwrap();
+    handle.try_send(Command::Seal).unwrap();
+    match reports.recv_timeout(Duration::from_secs(10)).unwrap() {
+        Report::Abandoned { path: abandoned, message } => {
+            assert!(abandoned == path && message.contains("is of version 9"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    handle.try_send(Command::Begin(Box::new(provenance()))).unwrap();
+    handle.try_send(Command::Rows(session())).unwrap();
+    handle.stop().unwrap();
+    assert!(path.exists(), "it stays for the version that can seal it");
+    assert_eq!(total(&assert_sound(root.path())), session().len() as u64);
+}
+
+#[test]
 fn two_writers_never_share_a_journal() {
     let root = tempfile::tempdir().unwrap();
     let (_store, _) = recover(config(root.path()), keys(), &mut 1).unwrap();
@@ -339,13 +369,29 @@ fn a_full_queue_gives_the_rows_back() {
 }
 
 #[test]
-fn rows_without_provenance_are_refused() {
+fn rows_that_come_without_a_begin_are_refused_also_after_a_seal() {
     let root = tempfile::tempdir().unwrap();
     let (store, _) = recover(config(root.path()), keys(), &mut 1).unwrap();
     let (handle, reports) = spawn(store);
-    handle.try_send(Command::Rows(vec![motion(0, 1, 1)])).unwrap();
+    let stray = || Command::Rows(vec![motion(8_000, 2, 2)]);
+    for command in [
+        stray(),
+        Command::Begin(Box::new(provenance())),
+        Command::Rows(session()),
+        Command::Seal,
+        stray(),
+    ] {
+        handle.try_send(command).unwrap();
+    }
     handle.stop().unwrap();
-    assert!(matches!(reports.recv().unwrap(), Report::Refused { rows: 1, .. }));
+    let reports: Vec<Report> = reports.iter().collect();
+    let refused = Report::Refused {
+        rows: 1,
+        message: "rows came before a segment was begun for anybody; they were not kept".into(),
+    };
+    assert!(reports.len() == 3 && reports[0] == refused && reports[2] == refused, "{reports:?}");
+    assert!(matches!(&reports[1], Report::Sealed { files, .. } if files.len() == 4));
+    assert_eq!(total(&assert_sound(root.path())), session().len() as u64);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use evscribe_sink::{Recovery, Report};
 /// Logs what the writer thread reports.
 pub(crate) fn say(report: &Report) {
     match report {
+        // Nobody asks the writer yet.
+        Report::Confirmed { .. } | Report::Forgotten { .. } => {}
         Report::Stalled { reason, message } => log::error!(
             reason = reason;
             "the disk takes nothing ({message}); what is written stays, new rows wait and are \

@@ -17,19 +17,19 @@ use arrow::{
 };
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
-use crate::{SCHEMA_VERSION, SinkError, Table, error::At, provenance::key};
+use crate::{Provenance, SCHEMA_VERSION, SinkError, Table, error::At, provenance::key};
 
 /// Rows read at once.
 const READ_ROWS: usize = 8192;
 
 /// What a file's metadata says.
 #[derive(Clone, Debug)]
-pub(super) struct Meta {
-    pub(super) table: Table,
-    pub(super) host: String,
-    pub(super) boot: String,
-    pub(super) segment: String,
-    pub(super) level: String,
+pub(crate) struct Meta {
+    pub(crate) table: Table,
+    pub(crate) host: String,
+    pub(crate) boot: String,
+    pub(crate) segment: String,
+    pub(crate) level: String,
     anchor_boot_us: i64,
     anchor_wall_us: i64,
 }
@@ -37,18 +37,21 @@ pub(super) struct Meta {
 impl Meta {
     /// Boot time of a wall time of this file; exact, and comparable between
     /// all files of one host and boot.
-    pub(super) fn boot_us(&self, wall_us: i64) -> i64 {
+    pub(crate) fn boot_us(&self, wall_us: i64) -> i64 {
         wall_us.saturating_sub(self.anchor_wall_us).saturating_add(self.anchor_boot_us)
     }
 }
 
 /// A file whose footer, metadata and schema are in order.
 #[derive(Debug)]
-pub(super) struct Sealed {
+pub(crate) struct Sealed {
     path: PathBuf,
-    pub(super) meta: Meta,
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
+    pub(crate) meta: Meta,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    /// Head of the ledger it was sealed under.
+    pub(crate) ledger_head: Option<String>,
+    metadata: HashMap<String, String>,
     builder: ParquetRecordBatchReaderBuilder<File>,
 }
 
@@ -64,7 +67,7 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, SinkError>) -> Resul
 
 impl Sealed {
     /// Opens the file at `path`, relative to `directory`.
-    pub(super) fn open(directory: &Path, path: &str) -> Result<Self, SinkError> {
+    pub(crate) fn open(directory: &Path, path: &str) -> Result<Self, SinkError> {
         let path = directory.join(path);
         guarded(&path, || {
             let file = File::open(&path).at("open", &path)?;
@@ -94,20 +97,43 @@ impl Sealed {
                 ));
             }
             let rows = u64::try_from(footer.num_rows()).unwrap_or(0);
-            Ok(Self { path: path.clone(), meta, rows, bytes, builder })
+            let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+            let metadata: HashMap<String, String> = pairs.into_iter().map(own).collect();
+            let ledger_head = metadata.get(key::LEDGER_HEAD).cloned();
+            Ok(Self { path: path.clone(), meta, rows, bytes, ledger_head, metadata, builder })
         })
     }
 
+    /// What the metadata says of all rows; `subject` and `session` are columns.
+    pub(crate) fn provenance(&self, subject: &str, session: &str) -> Result<Provenance, SinkError> {
+        Provenance::from_metadata(&self.metadata, subject, session)
+            .ok_or_else(|| malformed(&self.path, "its metadata cannot be read"))
+    }
+
     /// Reads the columns, in batches; `each` may end it by an error.
-    pub(super) fn read(
+    pub(crate) fn read(
         self,
         columns: &[&str],
+        each: impl FnMut(&Meta, &RecordBatch) -> Result<(), SinkError>,
+    ) -> Result<(), SinkError> {
+        self.read_some(columns, usize::MAX, each)
+    }
+
+    /// As [`Sealed::read`], of the first `rows` rows.
+    pub(crate) fn read_some(
+        self,
+        columns: &[&str],
+        rows: usize,
         mut each: impl FnMut(&Meta, &RecordBatch) -> Result<(), SinkError>,
     ) -> Result<(), SinkError> {
         let Self { path, meta, builder, .. } = self;
         guarded(&path, || {
             let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-            let reader = builder.with_projection(mask).with_batch_size(READ_ROWS).build();
+            let reader = builder
+                .with_projection(mask)
+                .with_batch_size(READ_ROWS.min(rows))
+                .with_limit(rows)
+                .build();
             for batch in
                 reader.map_err(|source| SinkError::Parquet { path: path.clone(), source })?
             {
@@ -160,7 +186,7 @@ fn number<T: FromStr>(path: &Path, key: &str, text: &str) -> Result<T, SinkError
 }
 
 /// The columns of a batch by name; all are there once the schema was checked.
-pub(super) struct Columns<'a>(pub(super) &'a RecordBatch);
+pub(crate) struct Columns<'a>(pub(crate) &'a RecordBatch);
 
 impl<'a> Columns<'a> {
     fn column<T>(
@@ -172,31 +198,31 @@ impl<'a> Columns<'a> {
         column.ok_or_else(|| malformed(Path::new(name), "the column is missing"))
     }
 
-    pub(super) fn times(&self, name: &str) -> Result<&'a TimestampMicrosecondArray, SinkError> {
+    pub(crate) fn times(&self, name: &str) -> Result<&'a TimestampMicrosecondArray, SinkError> {
         self.column(name, |column| column.as_primitive_opt::<TimestampMicrosecondType>())
     }
 
-    pub(super) fn int16(&self, name: &str) -> Result<&'a Int16Array, SinkError> {
+    pub(crate) fn int16(&self, name: &str) -> Result<&'a Int16Array, SinkError> {
         self.column(name, |column| column.as_primitive_opt::<Int16Type>())
     }
 
-    pub(super) fn int32(&self, name: &str) -> Result<&'a Int32Array, SinkError> {
+    pub(crate) fn int32(&self, name: &str) -> Result<&'a Int32Array, SinkError> {
         self.column(name, |column| column.as_primitive_opt::<Int32Type>())
     }
 
-    pub(super) fn int64(&self, name: &str) -> Result<&'a Int64Array, SinkError> {
+    pub(crate) fn int64(&self, name: &str) -> Result<&'a Int64Array, SinkError> {
         self.column(name, |column| column.as_primitive_opt::<Int64Type>())
     }
 
-    pub(super) fn flags(&self, name: &str) -> Result<&'a BooleanArray, SinkError> {
+    pub(crate) fn flags(&self, name: &str) -> Result<&'a BooleanArray, SinkError> {
         self.column(name, AsArray::as_boolean_opt)
     }
 
-    pub(super) fn texts(&self, name: &str) -> Result<&'a StringArray, SinkError> {
+    pub(crate) fn texts(&self, name: &str) -> Result<&'a StringArray, SinkError> {
         self.column(name, |column| column.as_string_opt::<i32>())
     }
 
-    pub(super) fn words(&self, name: &str) -> Result<WordColumn<'a>, SinkError> {
+    pub(crate) fn words(&self, name: &str) -> Result<WordColumn<'a>, SinkError> {
         let array: &DictionaryArray<Int32Type> =
             self.column(name, |column| column.as_dictionary_opt::<Int32Type>())?;
         let values = array.values().as_string_opt::<i32>();
@@ -207,21 +233,21 @@ impl<'a> Columns<'a> {
 }
 
 /// A column of words.
-pub(super) struct WordColumn<'a> {
+pub(crate) struct WordColumn<'a> {
     keys: &'a Int32Array,
     values: &'a StringArray,
 }
 
 impl<'a> WordColumn<'a> {
     /// The word of a row; `None` for null.
-    pub(super) fn get(&self, row: usize) -> Option<&'a str> {
+    pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
         let key = usize::try_from(cell(self.keys, row)?).ok()?;
         (key < self.values.len() && self.values.is_valid(key)).then(|| self.values.value(key))
     }
 }
 
 /// The value of a row; `None` for null.
-pub(super) fn cell<T: arrow::datatypes::ArrowPrimitiveType>(
+pub(crate) fn cell<T: arrow::datatypes::ArrowPrimitiveType>(
     array: &arrow::array::PrimitiveArray<T>,
     row: usize,
 ) -> Option<T::Native> {
@@ -229,6 +255,6 @@ pub(super) fn cell<T: arrow::datatypes::ArrowPrimitiveType>(
 }
 
 /// The flag of a row; `None` for null.
-pub(super) fn flag(array: &BooleanArray, row: usize) -> Option<bool> {
+pub(crate) fn flag(array: &BooleanArray, row: usize) -> Option<bool> {
     (row < array.len() && array.is_valid(row)).then(|| array.value(row))
 }

@@ -1,6 +1,6 @@
-//! The first rows of a table, as plain values.
+//! The first and the last rows of a table, as plain values.
 
-use std::path::Path;
+use std::{collections::VecDeque, path::Path};
 
 use arrow::{
     array::{Array, AsArray, RecordBatch},
@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::file::{Sealed, cell};
+use super::file::{Meta, Sealed, cell};
 use crate::{SinkError, Table, dataset::Tree, manifest, table::Kind};
 
-/// The first rows of a table: by file name, so by time within a host and date.
+/// Rows of a table: by file name, so by time within a host and date.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Head {
     /// Names of the columns; the first is `host`, from the file's metadata.
@@ -28,30 +28,75 @@ pub struct Head {
 /// [`SinkError::NoDataset`], and whatever keeps a file from being read; the
 /// error names it.
 pub fn head(directory: &Path, rows: usize, table: Table) -> Result<Head, SinkError> {
-    manifest::read(directory)?;
-    let names: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
-    let mut head = Head {
-        columns: std::iter::once("host").chain(names.iter().copied()).map(str::to_owned).collect(),
-        rows: Vec::new(),
-    };
-    let inside = format!("{}/", table.name());
-    for path in Tree::of(directory)?.files.iter().filter(|path| path.starts_with(&inside)) {
+    let mut head = Head::of(directory, table)?;
+    for path in files(directory, table)? {
         if head.rows.len() >= rows {
             break;
         }
-        Sealed::open(directory, path)?.read(&names, |meta, batch| {
+        Sealed::open(directory, &path)?.read(&names(table), |meta, batch| {
             let wanted = rows.saturating_sub(head.rows.len()).min(batch.num_rows());
-            for row in 0..wanted {
-                let values = table
-                    .columns()
-                    .iter()
-                    .map(|column| value(batch, column.name, column.kind, row));
-                head.rows.push(std::iter::once(json!(meta.host)).chain(values).collect());
-            }
+            head.rows.extend((0..wanted).map(|row| values(table, meta, batch, row)));
             Ok(())
         })?;
     }
     Ok(head)
+}
+
+/// The last `rows` rows of `table` in the dataset at `directory`, oldest first.
+///
+/// Memory grows with `rows`, not with the dataset.
+///
+/// # Errors
+/// As [`head`].
+pub fn tail(directory: &Path, rows: usize, table: Table) -> Result<Head, SinkError> {
+    let mut tail = Head::of(directory, table)?;
+    for path in files(directory, table)?.iter().rev() {
+        let lacking = rows.saturating_sub(tail.rows.len());
+        if lacking == 0 {
+            break;
+        }
+        let mut last = VecDeque::new();
+        Sealed::open(directory, path)?.read(&names(table), |meta, batch| {
+            let count = batch.num_rows();
+            for row in count.saturating_sub(lacking)..count {
+                if last.len() == lacking {
+                    last.pop_front();
+                }
+                last.push_back(values(table, meta, batch, row));
+            }
+            Ok(())
+        })?;
+        last.extend(tail.rows);
+        tail.rows = last.into();
+    }
+    Ok(tail)
+}
+
+impl Head {
+    /// None yet, of a dataset that is one.
+    fn of(directory: &Path, table: Table) -> Result<Self, SinkError> {
+        manifest::read(directory)?;
+        let columns = std::iter::once("host").chain(names(table)).map(str::to_owned).collect();
+        Ok(Self { columns, rows: Vec::new() })
+    }
+}
+
+fn names(table: Table) -> Vec<&'static str> {
+    table.columns().iter().map(|column| column.name).collect()
+}
+
+/// The table's files, by name.
+fn files(directory: &Path, table: Table) -> Result<Vec<String>, SinkError> {
+    let mut files = Tree::of(directory)?.files;
+    let inside = format!("{}/", table.name());
+    files.retain(|path| path.starts_with(&inside));
+    Ok(files)
+}
+
+fn values(table: Table, meta: &Meta, batch: &RecordBatch, row: usize) -> Vec<Value> {
+    let columns = table.columns().iter();
+    let values = columns.map(|column| value(batch, column.name, column.kind, row));
+    std::iter::once(json!(meta.host)).chain(values).collect()
 }
 
 fn value(batch: &RecordBatch, name: &str, kind: Kind, row: usize) -> Value {

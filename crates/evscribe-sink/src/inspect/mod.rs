@@ -1,11 +1,13 @@
 //! Reading a dataset back: whether it holds what it promises, how much it is,
 //! what its first rows say. Takes no lock: a writer may go on meanwhile.
 
-mod file;
+pub(crate) mod file;
 mod head;
+mod part;
 mod stats;
 mod verify;
 
-pub use head::{Head, head};
+pub use head::{Head, head, tail};
+pub use part::make_part;
 pub use stats::{DeviceStats, MarkStats, Stats, stats};
 pub use verify::{Problem, VerifyReport, verify};

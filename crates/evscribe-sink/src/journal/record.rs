@@ -8,6 +8,7 @@
 //! A section begins from nothing, so no record depends on another.
 
 use evscribe_model::{Event, Row, Touch};
+use zeroize::Zeroize;
 
 use super::{MAX_RECORD_BYTES, TAG_BYTES, bytes::Cursor, section::Last};
 use crate::{
@@ -90,13 +91,17 @@ impl WaitingRows {
         self.bytes
     }
 
-    /// Forgets them; their room is used again.
+    /// Forgets them and wipes where they were; their room is used again.
     pub(crate) fn clear(&mut self) {
+        for payload in &mut self.full {
+            payload.sections.iter_mut().for_each(|section| section.bytes.zeroize());
+        }
         self.full.clear();
         (self.rows, self.bytes) = (0, 0);
         for section in &mut self.open.sections {
             section.rows = 0;
             section.last = Last::default();
+            section.bytes.as_mut_slice().zeroize();
             section.bytes.clear();
         }
     }

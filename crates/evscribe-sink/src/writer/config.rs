@@ -24,6 +24,11 @@ pub struct Config {
     pub dataset: PathBuf,
     /// The journals' directory, outside the dataset.
     pub journal: PathBuf,
+    /// The ledger; `None` for none, as for recordings.
+    pub ledger: Option<PathBuf>,
+    /// The directory of what is to be forgotten and is not yet, outside the
+    /// dataset; `forget` beside the journals by default.
+    pub forget: PathBuf,
     /// How long a row may wait before it is durable; [`FLUSH_AFTER`]. Zero: until
     /// no command waits any more, without waking up for it; for senders that
     /// collect rows themselves.
@@ -47,9 +52,12 @@ impl Config {
     /// The defaults, for these two directories.
     #[must_use]
     pub fn new(dataset: impl Into<PathBuf>, journal: impl Into<PathBuf>) -> Self {
+        let journal = journal.into();
         Self {
             dataset: dataset.into(),
-            journal: journal.into(),
+            forget: journal.with_file_name("forget"),
+            journal,
+            ledger: None,
             flush_after: FLUSH_AFTER,
             segment_age: SEGMENT_AGE,
             segment_bytes: SEGMENT_BYTES,

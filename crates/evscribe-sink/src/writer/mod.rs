@@ -20,7 +20,7 @@ use std::{
 
 use evscribe_model::Row;
 
-use crate::{Provenance, Retention, SinkError, Store, error::At};
+use crate::{Fact, Forget, Provenance, Retention, SinkError, Store, error::At};
 
 pub use config::Config;
 pub use report::{Counters, Report, SealReason};
@@ -30,9 +30,10 @@ pub use report::{Counters, Report, SealReason};
 pub enum Command {
     /// The rows that follow have this provenance; the current segment is sealed.
     Begin(Box<Provenance>),
-    /// Rows, ordered by time. One that is late begins a new segment.
+    /// Rows, ordered by time. One that is late begins a new segment. Where no
+    /// segment is begun they are refused: they would be nobody's.
     Rows(Vec<Row>),
-    /// Seal the current segment now.
+    /// Seal the current segment now. Rows need another [`Command::Begin`] then.
     Seal,
     /// Keep sealed files by this from now on, and remove what is too much.
     Retain(Retention),
@@ -43,6 +44,14 @@ pub enum Command {
         /// What it shall hold.
         bytes: Vec<u8>,
     },
+    /// Append this to the ledger, durably; nothing where there is no ledger.
+    Note(Box<Fact>),
+    /// Report [`Report::Confirmed`] as soon as everything told before is durable.
+    Confirm(u64),
+    /// Forget this, and report [`Report::Forgotten`]. Close the devices, make
+    /// their last rows known and have the numbers it reserves saved before. The
+    /// writer takes no other command meanwhile.
+    Forget(Box<Forget>),
     /// Seal everything and end; [`WriterHandle::stop`] sends it.
     Stop,
 }

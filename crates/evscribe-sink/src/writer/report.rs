@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{RemovedFile, SealedFile};
+use crate::{Forgotten, RemovedFile, SealedFile};
 
 /// Why a segment was sealed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +93,20 @@ pub enum Report {
         rows: u64,
         /// For people.
         message: String,
+    },
+    /// What was told before [`Command::Confirm`](crate::Command::Confirm) is
+    /// durable.
+    Confirmed {
+        /// That of the command.
+        ticket: u64,
+    },
+    /// A [`Forget`](crate::Forget) ended.
+    Forgotten {
+        /// That of the command.
+        ticket: u64,
+        /// What was forgotten; or why it is not yet, and what becomes of it,
+        /// for people.
+        outcome: Result<Forgotten, String>,
     },
     /// Rows that could not be written before the end.
     Unwritten {

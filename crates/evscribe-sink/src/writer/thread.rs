@@ -10,6 +10,8 @@
 //! Not handled: a journal or dataset directory that is replaced under the
 //! running writer; both are locked, whoever does that has the say.
 
+mod forget;
+mod seal;
 mod stall;
 
 use std::{
@@ -23,12 +25,12 @@ use std::{
 };
 
 use evscribe_model::Row;
+use zeroize::Zeroize;
 
 use super::{Command, Report, SealReason, Shared, config::FLUSH_AFTER};
 use crate::{
-    Provenance, Retention, SegmentId, SinkError, Store, disk, encode,
+    Provenance, SegmentId, SinkError, Store, disk, encode,
     journal::{JournalWriter, WaitingRows},
-    recover::{Pending, chain},
 };
 
 /// Bytes of rows at which they are made durable before their time.
@@ -40,6 +42,7 @@ pub(super) struct Thread {
     give_back: SyncSender<Vec<Row>>,
     shared: Arc<Shared>,
     report: Box<dyn Fn(Report) + Send>,
+    /// Whose the rows are; `None` until a segment is begun.
     provenance: Option<Provenance>,
     /// Rows that are not durable.
     waiting: WaitingRows,
@@ -94,6 +97,7 @@ impl Thread {
 
     pub(super) fn run(mut self) {
         self.insist(|this| this.seal_pending(SealReason::Leftover));
+        self.forget_leftovers();
         loop {
             let next = match self.receive() {
                 Ok(command) => self.execute(command),
@@ -106,6 +110,7 @@ impl Thread {
             self.do_what_is_due();
         }
         self.close(SealReason::Stop);
+        self.insist(Self::make_durable);
         let rows = self.unwritten + self.waiting.rows();
         if rows > 0 {
             (self.report)(Report::Unwritten { rows });
@@ -166,7 +171,7 @@ impl Thread {
         match command {
             Command::Begin(provenance) => self.begin(*provenance),
             Command::Rows(rows) => self.take(rows),
-            Command::Seal => self.close(SealReason::Asked),
+            Command::Seal => self.end(SealReason::Asked),
             Command::Retain(retention) => {
                 self.store.config.retention = retention;
                 self.retain();
@@ -177,20 +182,23 @@ impl Thread {
                 self.unsaved = Some((path, bytes));
                 self.insist(Self::save);
             }
+            Command::Note(fact) => {
+                self.store.note(*fact);
+                self.insist(|this| this.store.write_notes());
+            }
+            Command::Confirm(ticket) => {
+                if self.insist(Self::make_durable).is_some() {
+                    (self.report)(Report::Confirmed { ticket });
+                }
+            }
+            Command::Forget(forget) => self.forget(&forget),
             Command::Stop => return Next::End,
         }
         Next::GoOn
     }
 
     fn begin(&mut self, provenance: Provenance) {
-        self.close(SealReason::Begin);
-        // What could not be written, at the end with a full disk, must not go
-        // under another person's name: it is lost, and counted.
-        self.unwritten += self.waiting.rows();
-        self.waiting.clear();
-        self.dirty_since = None;
-        self.journal = None;
-        self.provenance = None;
+        self.end(SealReason::Begin);
         match provenance.check() {
             Ok(()) => self.provenance = Some(provenance),
             Err(error) => (self.report)(Report::Refused { rows: 0, message: error.to_string() }),
@@ -209,7 +217,10 @@ impl Thread {
         if let Some(error) = because {
             (self.report)(Report::Refused { rows: refused, message: error.to_string() });
         }
+        // At `full` they held key codes, and the buffer may wait for hours.
+        let used = rows.len();
         rows.clear();
+        rows.spare_capacity_mut().get_mut(..used).unwrap_or_default().zeroize();
         // A buffer for which there is no room is given to the allocator.
         drop(self.give_back.try_send(rows));
     }
@@ -217,7 +228,7 @@ impl Thread {
     fn push(&mut self, row: &Row) -> Result<(), SinkError> {
         let anchor = match &self.provenance {
             Some(provenance) => provenance.anchor,
-            None => return Err(SinkError::Word { what: "host", word: String::new() }),
+            None => return Err(SinkError::NotBegun),
         };
         let table = encode::table_of(row);
         let wall_us = encode::wall_us(&anchor, row.at())?;
@@ -282,66 +293,11 @@ impl Thread {
         Ok(())
     }
 
-    /// Ends the current segment and seals it, all its rows inside.
-    fn close(&mut self, reason: SealReason) {
-        self.insist(Self::flush);
-        self.insist(Self::end_journal);
-        self.segment_since = None;
-        self.last_us = [None; 4];
-        self.insist(|this| this.seal_pending(reason));
-    }
-
-    fn end_journal(&mut self) -> Result<(), SinkError> {
-        if let Some(journal) = &mut self.journal {
-            journal.close()?;
-            let path = journal.path().to_path_buf();
-            self.store.pending.push_back(Pending { path, fresh_run: None });
-            self.journal = None;
-        }
-        Ok(())
-    }
-
-    fn seal_pending(&mut self, reason: SealReason) -> Result<(), SinkError> {
-        if self.store.pending.is_empty() {
-            return Ok(());
-        }
-        while let Some(next) = self.store.pending.front().cloned() {
-            match self.store.seal_pending(&next) {
-                Ok(Some(files)) => {
-                    for file in &files {
-                        self.shared.sealed_files.fetch_add(1, Ordering::Relaxed);
-                        self.shared.sealed_rows.fetch_add(file.rows, Ordering::Relaxed);
-                        self.shared.sealed_bytes.fetch_add(file.bytes, Ordering::Relaxed);
-                    }
-                    let reason =
-                        if next.fresh_run.is_some() { SealReason::Leftover } else { reason };
-                    (self.report)(Report::Sealed { files, reason });
-                }
-                Ok(None) => (self.report)(Report::Damaged { path: next.path }),
-                // Time does not heal these; the next start looks at them again.
-                Err(
-                    error @ (SinkError::Journal { .. }
-                    | SinkError::NewerSchema { .. }
-                    | SinkError::Arrow { .. }
-                    | SinkError::Late { .. }),
-                ) => {
-                    (self.report)(Report::Abandoned { path: next.path, message: chain(&error) });
-                }
-                Err(error) => return Err(error),
-            }
-            self.store.pending.pop_front();
-        }
-        self.retain();
-        Ok(())
-    }
-
-    fn retain(&mut self) {
-        let retention: Retention = self.store.config.retention;
-        match self.store.dataset.retain(&retention) {
-            Ok(removed) if removed.is_empty() => {}
-            Ok(removed) => (self.report)(Report::Retained { removed }),
-            Err(error) => (self.report)(Report::RetentionFailed { message: chain(&error) }),
-        }
+    /// Everything that was told so far.
+    fn make_durable(&mut self) -> Result<(), SinkError> {
+        self.flush()?;
+        self.store.write_notes()?;
+        self.save()
     }
 
     fn save(&mut self) -> Result<(), SinkError> {

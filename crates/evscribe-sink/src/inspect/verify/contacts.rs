@@ -23,19 +23,20 @@ pub(super) struct Contacts(BTreeMap<(u32, i32), Contact>);
 
 impl Contacts {
     /// Takes a row in; says what is wrong with it. Rows come in the order of
-    /// their time.
+    /// their time. After a loss a begin, or an up before the next down, may be
+    /// missing.
     pub(super) fn take(
         &mut self,
         key: (u32, i32),
         (phase, tool): (&str, &str),
         (at_us, device, file): (i64, i16, usize),
-        may_lack_begin: bool,
+        has_lost: bool,
     ) -> Option<String> {
         let known = self.0.get(&key).copied();
         let fresh =
             Contact { device, last_us: at_us, ended: false, file, touching: false, faulty: false };
         let mut contact = known.unwrap_or(fresh);
-        let fault = if known.is_none() && !matches!(phase, "down" | "hover") && !may_lack_begin {
+        let fault = if known.is_none() && !matches!(phase, "down" | "hover") && !has_lost {
             Some(format!("contact {} begins with `{phase}`", key.1))
         } else if contact.ended {
             Some(format!("contact {} goes on after its end", key.1))
@@ -44,7 +45,7 @@ impl Contacts {
                 "contact {} is of device {} and of device {device}",
                 key.1, contact.device
             ))
-        } else if contact.touching && phase == "down" {
+        } else if contact.touching && phase == "down" && !has_lost {
             Some(format!("contact {} goes down twice", key.1))
         } else if at_us < contact.last_us {
             Some(format!("contact {} goes back in time", key.1))

@@ -7,6 +7,7 @@ use crate::{
     SealedFile, SinkError, Table,
     inspect::file::{Columns, Meta, Sealed},
     keys, segment,
+    tombstones::Tombstone,
 };
 
 /// A file that stands where it should and can be read.
@@ -24,7 +25,7 @@ pub(super) struct Checked {
 pub(super) fn check(
     directory: &Path,
     path: &str,
-    known: Option<&SealedFile>,
+    (known, forgotten): (Option<&SealedFile>, &[Tombstone]),
     report: &mut VerifyReport,
 ) -> Result<Option<Checked>, SinkError> {
     if let Some(known) = known {
@@ -38,17 +39,24 @@ pub(super) fn check(
             return Ok(None);
         }
     }
+    if let (Some(known), Some(tombstone)) = (known, forgotten.last())
+        && tombstone.sha256.as_ref() != Some(&known.sha256)
+    {
+        report.problem(path, "its last tombstone says another checksum than the manifest");
+    }
     let file = Sealed::open(directory, path)?;
     let (meta, rows) = (file.meta.clone(), file.rows);
     let mut span: Option<(i64, i64)> = None;
     let mut read_rows = 0;
-    let mut is_ordered = true;
+    let (mut is_ordered, mut is_forgotten) = (true, false);
+    let has_content = matches!(meta.table, Table::Events | Table::Touch);
     file.read(&["time"], |_, batch| {
         let times = Columns(batch).times("time")?.values();
         read_rows += times.len() as u64;
         for at_us in times {
             let (first_us, last_us) = span.unwrap_or((*at_us, *at_us));
             is_ordered &= *at_us >= last_us;
+            is_forgotten |= has_content && forgotten.iter().any(|span| span.contains(*at_us));
             span = Some((first_us.min(*at_us), last_us.max(*at_us)));
         }
         Ok(())
@@ -60,13 +68,16 @@ pub(super) fn check(
     if !is_ordered {
         report.problem(path, "its rows are not ordered by time");
     }
+    if is_forgotten {
+        report.problem(path, "holds rows of a span that was to be forgotten");
+    }
     if read_rows != rows {
         report.problem(path, format!("holds {read_rows} rows, its footer says {rows}"));
     }
     if let Some(known) = known {
         compare(path, known, &meta, (rows, first_us, last_us), report);
     }
-    check_place(path, &meta, first_us, last_us, report);
+    check_place(path, &meta, (first_us, last_us), !forgotten.is_empty(), report);
     let first_us = meta.boot_us(first_us);
     Ok(Some(Checked { path: path.to_owned(), meta, rows, first_us }))
 }
@@ -89,18 +100,42 @@ fn compare(
 }
 
 /// Partition and name must say what the rows say.
-fn check_place(path: &str, meta: &Meta, first_us: i64, last_us: i64, report: &mut VerifyReport) {
+/// A file whose first rows were forgotten keeps the name that it had.
+fn check_place(
+    path: &str,
+    meta: &Meta,
+    (first_us, last_us): (i64, i64),
+    is_rewritten: bool,
+    report: &mut VerifyReport,
+) {
     let place =
         |at_us| -> Result<String, SinkError> { segment::partition(meta.table, &meta.host, at_us) };
     let name = segment::start(first_us).map(|start| format!("{start}-{}.parquet", meta.segment));
     let expected = place(first_us).and_then(|place| Ok(format!("{place}/{}", name?)));
     match expected {
         Ok(expected) if expected == path => {}
+        // Names sort as times do.
+        Ok(expected) if is_rewritten && is_renamed_from(path, &expected, &meta.segment) => {}
         Ok(expected) => report.problem(path, format!("its rows belong to {expected}")),
         Err(error) => report.problem(path, error.to_string()),
     }
     if place(first_us).ok() != place(last_us).ok() {
         report.problem(path, "its rows are of more than one UTC date");
+    }
+}
+
+/// Whether both are of one partition and segment, and `path` is the earlier one.
+fn is_renamed_from(path: &str, expected: &str, segment: &str) -> bool {
+    let ending = format!("-{segment}.parquet");
+    let split = |path: &str| {
+        let (partition, name) = path.rsplit_once('/')?;
+        Some((partition.to_owned(), name.strip_suffix(&ending)?.to_owned()))
+    };
+    match (split(path), split(expected)) {
+        (Some((place, start)), Some((expected, first))) => {
+            place == expected && start.len() == first.len() && start < first
+        }
+        _ => false,
     }
 }
 

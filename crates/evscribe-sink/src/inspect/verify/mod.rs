@@ -12,7 +12,12 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{SinkError, Table, dataset::Tree, manifest};
+use crate::{
+    SinkError, Table,
+    dataset::Tree,
+    manifest,
+    tombstones::{self, TOMBSTONES},
+};
 
 use boot::Boot;
 use files::Checked;
@@ -68,8 +73,9 @@ impl VerifyReport {
 }
 
 /// Checks the dataset at `directory`: that files and manifest agree byte for
-/// byte, then file by file footer, metadata, schema, order and place, then over
-/// all files of a host and boot runs, strokes, contacts and marks.
+/// byte, then file by file footer, metadata, schema, order and place, and that
+/// nothing is left in it of what its tombstones say was forgotten; then over all
+/// files of a host and boot runs, strokes, contacts and marks.
 ///
 /// Memory grows with the strokes that are not released, the contacts of one
 /// boot and the runs of a host, and by one bit per stroke.
@@ -90,6 +96,10 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, SinkError> {
     for line in &contents.unreadable {
         report.problem(manifest::MANIFEST, format!("line {line} is no line of a manifest"));
     }
+    let tombstones = tombstones::read(directory)?;
+    for line in &tombstones.unreadable {
+        report.problem(TOMBSTONES, format!("line {line} is no tombstone"));
+    }
     for path in &tree.foreign {
         report.problem(path, "is no part of a dataset");
     }
@@ -105,7 +115,8 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, SinkError> {
                 "is not in the manifest: left by an interrupted import or put there by hand",
             );
         }
-        match files::check(directory, path, known, &mut report) {
+        let forgotten = tombstones.of.get(path).map_or(&[][..], Vec::as_slice);
+        match files::check(directory, path, (known, forgotten), &mut report) {
             Ok(Some(checked)) => {
                 report.files += 1;
                 *report.rows.entry(checked.meta.table).or_default() += checked.rows;
@@ -127,7 +138,7 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, SinkError> {
                 .position(|t| *t == table)
         };
         files.sort_by_key(|file| (place(file.meta.table), file.first_us));
-        let is_thinned = thinned.contains(&(host.clone(), boot.clone()));
+        let is_thinned = contents.is_part || thinned.contains(&(host.clone(), boot.clone()));
         let mut state = Boot::new(format!("host={host} boot={boot}"), is_thinned);
         for file in &files {
             if let Err(error) = state.read(directory, &file.path, &mut report) {

@@ -7,18 +7,24 @@ use crate::{SinkError, recover::chain};
 
 impl Thread {
     /// Does `step` until it succeeds, standing still in between; gives up only
-    /// when the writer is to stop. A step leaves everything as it was when it
-    /// fails, so that it can be done again.
-    pub(super) fn insist(&mut self, step: impl Fn(&mut Self) -> Result<(), SinkError>) {
+    /// when the writer is to stop: `None`. A step leaves everything as it was
+    /// when it fails, so that it can be done again.
+    pub(super) fn insist<T>(
+        &mut self,
+        step: impl Fn(&mut Self) -> Result<T, SinkError>,
+    ) -> Option<T> {
         loop {
             // Looked at before the step: a wish to stop still gets its try.
             let stopping = self.shared.stopping.load(Ordering::Acquire);
             match step(self) {
-                Ok(()) => return self.resume(),
+                Ok(done) => {
+                    self.resume();
+                    return Some(done);
+                }
                 Err(error) => self.stall(&error),
             }
             if stopping {
-                return;
+                return None;
             }
             std::thread::park_timeout(self.store.config.retry_after);
         }
