@@ -1,5 +1,6 @@
-//! Errors that name file, line and key.
+//! Errors that name file, line and key; all of them at once.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::policy::PolicyToml;
+use crate::file::{PolicyToml, Value};
 
 /// Why there is no policy to go by.
 #[derive(Debug, Error)]
@@ -42,220 +43,138 @@ pub enum PolicyError {
     },
 }
 
-/// Checks one policy file and knows where in its text each value stands.
+/// One file of a policy.
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+}
+
+/// Checks the files of one policy: knows where each value stands, and gathers
+/// what is wrong.
 pub(crate) struct Checker<'a> {
-    path: &'a Path,
-    text: &'a str,
+    sources: &'a [Source],
+    errors: RefCell<Vec<PolicyError>>,
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn new(path: &'a Path, text: &'a str) -> Self {
-        Self { path, text }
+    pub(crate) fn new(sources: &'a [Source]) -> Self {
+        Self { sources, errors: RefCell::default() }
     }
 
-    pub(crate) fn parse(&self) -> Result<PolicyToml, PolicyError> {
-        toml::from_str(self.text).map_err(|error| {
-            // A missing key has no place of its own: the table it belongs to has.
-            self.error(error.span().unwrap_or(0..0), error.message())
-        })
+    /// What is wrong, in the order of the files.
+    pub(crate) fn into_errors(self) -> Vec<PolicyError> {
+        self.errors.into_inner()
     }
 
-    pub(crate) fn error(&self, span: Range<usize>, why: &str) -> PolicyError {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        PolicyError::Invalid {
-            path: self.path.into(),
-            line,
-            key: self.key_at(line),
-            why: why.trim_end().replace('\n', " "),
-        }
-    }
-
-    /// The key on that line (counted from 1), with the table above it.
-    fn key_at(&self, line: usize) -> String {
-        let mut table = "";
-        let mut key = "";
-        for text in self.text.lines().take(line).map(str::trim) {
-            if let Some(header) = text.strip_prefix('[') {
-                let end = header.find(']').unwrap_or(header.len());
-                table = header.get(..end).unwrap_or(header).trim_start_matches('[').trim();
-                key = "";
-            } else if let Some((name, _)) = text.split_once('=') {
-                key = name.trim();
-            } else if !text.is_empty() && !text.starts_with('#') {
-                key = text;
+    /// All files, a later one's values over an earlier one's.
+    pub(crate) fn parse(&self) -> PolicyToml {
+        let mut merged = PolicyToml::default();
+        let mut by = 0;
+        for source in self.sources {
+            match toml::from_str::<PolicyToml>(&source.text) {
+                Ok(file) => merged.merge(file, by),
+                // A missing key has no place of its own: the table it belongs to has.
+                Err(error) => {
+                    let Range { start, end } = error.span().unwrap_or(0..0);
+                    self.error(start + by..end + by, error.message());
+                }
             }
+            by += source.text.len() + 1;
         }
-        match (table, key) {
-            ("", "") => "the file".into(),
-            ("", key) => key.into(),
-            (table, "") => table.into(),
-            (table, key) => format!("{table}.{key}"),
+        merged
+    }
+
+    /// Notes that what stands there is wrong.
+    pub(crate) fn error(&self, span: Range<usize>, why: &str) {
+        let mut at = span.start;
+        for source in self.sources {
+            if at <= source.text.len() {
+                let before = source.text.get(..at).unwrap_or(&source.text);
+                let line = before.matches('\n').count() + 1;
+                self.push(&source.path, line, key_at(&source.text, line), why);
+                return;
+            }
+            at -= source.text.len() + 1;
         }
     }
 
-    pub(crate) fn not_blank(&self, text: &Spanned<String>) -> Result<(), PolicyError> {
-        if text.get_ref().trim().is_empty() {
-            return Err(self.error(text.span(), "must not be empty"));
-        }
-        Ok(())
+    /// Notes that a key is missing.
+    pub(crate) fn missing(&self, key: &str, why: &str) {
+        // It belongs into the first file, at its table where there is one.
+        let Some(source) = self.sources.first() else { return };
+        let table = key.split_once('.').map(|(table, _)| format!("[{table}]"));
+        let found = table.and_then(|table| {
+            source.text.lines().position(|line| line.trim_start().starts_with(&table))
+        });
+        let line = found.map_or(1, |index| index + 1);
+        self.push(&source.path, line, key.to_owned(), &format!("is missing: {why}"));
     }
 
-    /// The level that a word names, or the default where there is no word.
-    pub(crate) fn level<L>(&self, word: Option<&Spanned<String>>) -> Result<L, PolicyError>
+    fn push(&self, path: &Path, line: usize, key: String, why: &str) {
+        let why = why.trim_end().replace('\n', " ");
+        self.errors.borrow_mut().push(PolicyError::Invalid { path: path.into(), line, key, why });
+    }
+
+    /// The text of a key that must be there and say something.
+    pub(crate) fn text(&self, value: &Value<String>, key: &str, why: &str) -> String {
+        match value {
+            None => self.missing(key, why),
+            Some(text) if text.get_ref().trim().is_empty() => {
+                self.error(text.span(), &format!("must not be empty: {why}"));
+            }
+            Some(text) => return text.get_ref().trim().to_owned(),
+        }
+        String::new()
+    }
+
+    /// What a word names, or the default where there is no word.
+    pub(crate) fn word<W>(&self, word: &Value<String>) -> W
     where
-        L: FromStr + Default,
-        L::Err: Display,
+        W: FromStr + Default,
+        W::Err: Display,
     {
-        word.map_or_else(
-            || Ok(L::default()),
-            |word| {
-                let parsed = word.get_ref().parse();
-                parsed.map_err(|error: L::Err| self.error(word.span(), &error.to_string()))
-            },
-        )
+        let Some(word) = word else { return W::default() };
+        word.get_ref().parse().unwrap_or_else(|error: W::Err| {
+            self.error(word.span(), &error.to_string());
+            W::default()
+        })
     }
 
-    pub(crate) fn number(
-        &self,
-        number: Option<&Spanned<i64>>,
-        default: u64,
-        allowed: RangeInclusive<u64>,
-    ) -> Result<u64, PolicyError> {
-        let Some(number) = number else { return Ok(default) };
-        u64::try_from(*number.get_ref()).ok().filter(|n| allowed.contains(n)).ok_or_else(|| {
-            let why = format!(
-                "{} is out of range: use {} to {}",
-                number.get_ref(),
-                allowed.start(),
-                allowed.end()
-            );
-            self.error(number.span(), &why)
-        })
+    /// A number in its bounds; `None` where there is none.
+    pub(crate) fn number(&self, number: &Value<i64>, allowed: RangeInclusive<u32>) -> Option<u32> {
+        let number: &Spanned<i64> = number.as_ref()?;
+        let found = u32::try_from(*number.get_ref()).ok().filter(|n| allowed.contains(n));
+        if found.is_none() {
+            let (from, to) = allowed.into_inner();
+            let why = format!("{} is out of range: use {from} to {to}", number.get_ref());
+            self.error(number.span(), &why);
+        }
+        found
+    }
+}
+
+/// The key on that line (counted from 1), with the table above it.
+fn key_at(text: &str, line: usize) -> String {
+    let mut table = "";
+    let mut key = "";
+    for text in text.lines().take(line).map(str::trim) {
+        if let Some(header) = text.strip_prefix('[') {
+            let end = header.find(']').unwrap_or(header.len());
+            table = header.get(..end).unwrap_or(header).trim_start_matches('[').trim();
+            key = "";
+        } else if let Some((name, _)) = text.split_once('=') {
+            key = name.trim();
+        } else if !text.is_empty() && !text.starts_with('#') {
+            key = text;
+        }
+    }
+    match (table, key) {
+        ("", "") => "the file".into(),
+        ("", key) => key.into(),
+        (table, "") => table.into(),
+        (table, key) => format!("{table}.{key}"),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Policy, Standing};
-    use evscribe_model::{KeyLevel, PointerLevel};
-    use proptest::prelude::*;
-
-    const GOOD: &str =
-        "[notice]\nversion = \"1\"\n[[acknowledged]]\nuser = \"ann\"\nnotice = \"1\"\n";
-
-    fn parse(text: &str) -> Result<Policy, PolicyError> {
-        Policy::parse(Path::new("p.toml"), text)
-    }
-
-    fn message(text: &str) -> String {
-        parse(text).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn who_acknowledged_the_current_notice_is_kept_at_class() {
-        let Standing::Acknowledged { level, sha256 } = parse(GOOD).unwrap().standing("ann") else {
-            panic!("ann acknowledged");
-        };
-        assert_eq!((level.keys, level.pointer), (KeyLevel::Class, PointerLevel::Full));
-        assert_eq!(sha256.len(), 64);
-    }
-
-    #[test]
-    fn who_is_not_named_or_acknowledged_an_older_notice_is_not_recorded() {
-        let policy = parse(&GOOD.replacen("version = \"1\"", "version = \"2\"", 1)).unwrap();
-        let Standing::Not { why } = policy.standing("ann") else { panic!("older notice") };
-        assert_eq!(why, "ann acknowledged notice 1, but the current one is 2");
-        let Standing::Not { why } = policy.standing("bob") else { panic!("not named") };
-        assert_eq!(why, "bob has not acknowledged the notice");
-    }
-
-    #[test]
-    fn a_person_may_choose_less_than_the_ceiling_but_never_more() {
-        for (ceiling, choice, kept) in
-            [("timing", "full", KeyLevel::Timing), ("class", "off", KeyLevel::Off)]
-        {
-            let text = format!("{GOOD}keys = \"{choice}\"\n[level]\nkeys = \"{ceiling}\"\n");
-            let standing = parse(&text).unwrap().standing("ann");
-            let Standing::Acknowledged { level, .. } = standing else { panic!("acknowledged") };
-            assert_eq!(level.keys, kept);
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_file_line_and_key() {
-        let text = format!("{GOOD}\n[retention]\ndays = 3\nweeks = 2\n");
-        assert!(message(&text).starts_with("p.toml:9: retention.weeks: unknown field `weeks`"));
-    }
-
-    #[test]
-    fn a_wrong_type_is_named_with_file_line_and_key() {
-        let text = format!("{GOOD}[retention]\ndays = \"many\"\n");
-        assert!(message(&text).starts_with("p.toml:7: retention.days: invalid type: string"));
-    }
-
-    #[test]
-    fn an_impossible_value_is_named_with_what_is_possible() {
-        for (given, line, said) in [
-            ("[retention]\ndays = -1", 7, "retention.days: -1 is out of range: use 1 to 3650"),
-            (
-                "[segment]\nmax_minutes = 0",
-                7,
-                "segment.max_minutes: 0 is out of range: use 1 to 1440",
-            ),
-            (
-                "[level]\nkeys = \"loud\"",
-                7,
-                "level.keys: `loud` is no level: use one of off, timing, class, full",
-            ),
-            (
-                "[[acknowledged]]\nuser = \"ann\"\nnotice = \"1\"",
-                7,
-                "acknowledged.user: `ann` stands here twice: keep one",
-            ),
-            (
-                "[[acknowledged]]\nuser = \" \"\nnotice = \"1\"",
-                7,
-                "acknowledged.user: must not be empty",
-            ),
-        ] {
-            assert_eq!(message(&format!("{GOOD}{given}\n")), format!("p.toml:{line}: {said}"));
-        }
-    }
-
-    #[test]
-    fn full_keys_need_a_reason() {
-        let text = format!("{GOOD}[level]\nkeys = \"full\"\n");
-        assert!(message(&text).starts_with("p.toml:7: level.keys: `full` keeps every key code"));
-        assert!(parse(&format!("{text}keys_full_reason = \"study of layouts\"\n")).is_ok());
-    }
-
-    #[test]
-    fn a_missing_notice_is_an_error_and_no_default() {
-        assert!(message("").contains("missing field `notice`"));
-    }
-
-    #[test]
-    fn a_notice_that_never_ends_is_refused() {
-        for (file, why) in [("/dev/zero", "not a regular file"), ("/", "not a regular file")] {
-            let text = format!("[notice]\nversion = \"1\"\ntext_file = \"{file}\"\n");
-            let expected = "p.toml:3: notice.text_file: the notice cannot be read: it is ";
-            assert_eq!(message(&text), format!("{expected}{why}"));
-        }
-    }
-
-    #[test]
-    fn a_missing_file_is_told_apart_from_a_bad_one() {
-        let error = Policy::load(Path::new("/nonexistent/policy.toml")).unwrap_err();
-        assert!(matches!(error, PolicyError::Missing { .. }));
-    }
-
-    proptest! {
-        #[test]
-        fn prop_no_text_makes_it_panic(text in "(?s).{0,200}") {
-            let _ = parse(&text);
-            let _ = parse(&format!("{GOOD}{text}"));
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Takes out of rows what the level forbids, before anything is kept.
 
 use evscribe_model::{Event, KeyLevel, Level, PointerLevel, Row, What};
+use zeroize::Zeroize;
 
 /// Reduces rows to a level.
 ///
@@ -18,8 +19,17 @@ impl Redactor {
         Self { level }
     }
 
+    /// What it reduces to.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
     /// Takes the forbidden rows out of `rows` and the forbidden parts out of
     /// the rest. Marks stay: they tell of absence, not of content.
+    ///
+    /// What is taken out is overwritten in memory, in the rows that are removed
+    /// too: no key code below `full` is left in `rows`, past its end either.
     pub fn reduce(&self, rows: &mut Vec<Row>) {
         rows.retain_mut(|row| match row {
             Row::Event(event) => self.permits(event),
@@ -39,6 +49,11 @@ impl Redactor {
             return self.level.pointer == PointerLevel::Full;
         };
         if self.level.keys < KeyLevel::Full {
+            // `None` alone would leave the number where it is, to be copied along;
+            // that the option zeroises itself may end with a `None` of any padding.
+            if let Some(number) = code {
+                number.zeroize();
+            }
             *code = None;
         }
         if self.level.keys < KeyLevel::Class {
@@ -111,5 +126,35 @@ mod tests {
         };
         assert_eq!(name(KeyLevel::Class), None);
         assert_eq!(name(KeyLevel::Full).as_deref(), Some("a name"));
+    }
+
+    /// The number that stands at that place in this process's memory.
+    fn number_at(address: u64) -> u16 {
+        use std::os::unix::fs::FileExt;
+        let mut bytes = [0; 2];
+        let memory = std::fs::File::open("/proc/self/mem").unwrap();
+        memory.read_exact_at(&mut bytes, address).unwrap();
+        u16::from_ne_bytes(bytes)
+    }
+
+    #[test]
+    fn below_full_a_code_is_overwritten_where_it_stood() {
+        const CODE: u16 = 0x2bd;
+        let what =
+            What::Key { code: Some(CODE), class: None, down: true, stroke: 1, inferred: false };
+        let event = Event { at: BootUs::new(1), run: Run(1), device: DeviceId(1), what };
+        for keys in [KeyLevel::Off, KeyLevel::Timing, KeyLevel::Class] {
+            let mut rows = vec![Row::Event(event); 8];
+            let places = rows.iter().map(|row| match row {
+                Row::Event(Event { what: What::Key { code: Some(code), .. }, .. }) => {
+                    std::ptr::from_ref(code).addr() as u64
+                }
+                other => panic!("{other:?}"),
+            });
+            let places: Vec<u64> = places.collect();
+            assert!(places.iter().all(|place| number_at(*place) == CODE));
+            Redactor::new(Level { keys, pointer: PointerLevel::Full }).reduce(&mut rows);
+            assert!(places.iter().all(|place| number_at(*place) != CODE), "{keys}");
+        }
     }
 }

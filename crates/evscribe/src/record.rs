@@ -1,13 +1,12 @@
 //! `evscribe record`: a person records themselves in the foreground.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use evscribe_model::{KeyLevel, Level, PointerLevel};
-use evscribe_policy::SEATS_DIR;
 use evscribe_sink::{Keys, Retention};
 use evscribed::{
     Face, Gate, Host, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, State, Status, Verdict,
@@ -28,10 +27,10 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
     }
     evscribed::log_to_stderr();
     let notice = notice(args);
-    let person = person::oneself(level, &notice)?;
-    let name = person.name.clone();
-    let gate = Gate::oneself(person, Path::new(SEATS_DIR));
-    if let Verdict::Closed { why } = gate.verdict() {
+    let (person, name) = person::oneself(level, &notice)?;
+    let gate = Gate::Oneself(person);
+    if let Verdict::Closed(closed) = gate.verdict(&evscribed::seat_now(), None, 0) {
+        let why = closed.why;
         bail!("{why}, so nothing is recorded: only the person at the seat records themselves");
     }
     let state = args.state.clone().map_or_else(default_state, Ok)?;
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
     let host = Host::this(&keys)?;
     let settings = Settings {
         links: args.devices.clone(),
-        seats: PathBuf::from(SEATS_DIR),
+        serves: false,
         state,
         dataset: args.out.clone(),
         keys,
@@ -75,7 +74,7 @@ fn notice(args: &RecordArgs) -> String {
          \x20 pointer   {pointer}\n\
          \x20 devices   those in {} (`evscribe devices` says which and why)\n\
          \x20 goes to   {}, on this machine only; nothing is sent anywhere\n\
-         While somebody else is at the seat, nothing is read.",
+         While somebody else is at the seat or the screen is locked, nothing is read.",
         status::keys_in_words(&level),
         args.devices.display(),
         args.out.display(),
@@ -117,7 +116,7 @@ impl Face for Terminal {
                 status.touch,
                 status.kernel_drops + status.rows_lost
             ),
-            State::Waiting | State::Stalled | State::Stopping => status.line(),
+            State::Waiting | State::Paused | State::Stalled | State::Stopping => status.line(),
         };
         if self.live {
             eprint!("\r\x1b[K{line}");

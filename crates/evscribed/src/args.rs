@@ -13,7 +13,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "evscribed", version)]
 pub struct DaemonArgs {
-    /// The policy: who acknowledged which notice, how much is kept and how long.
+    /// The policy: who records what for, the most that is kept, when and how long.
     #[arg(long, value_name = "FILE", default_value = evscribe_policy::DEFAULT_PATH)]
     pub policy: PathBuf,
 }

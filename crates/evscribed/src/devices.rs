@@ -1,24 +1,29 @@
 //! The open devices: opened, drained, closed.
 
 mod away;
+mod intake;
+mod opening;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use evscribe_model::{
-    BootUs, DeviceId, DeviceRow, Input, KeyLevel, Level, MarkKind, PointerLevel, Row,
-};
-use evscribe_normalizer::{Counters, Normalizer};
-use evscribe_reader::{KeyMask, LiveDevice, Opened, ReadBuffer, ReadError, Registry};
+use evscribe_model::{BootUs, DeviceId, Input, KeyLevel, Level, MarkKind, PointerLevel, Row};
+use evscribe_normalizer::Counters;
+use evscribe_reader::{LiveDevice, ReadBuffer, ReadError, Registry};
 use evscribe_sink::{Keys, SinkError, WriterHandle};
 use mio::unix::SourceFd;
-use mio::{Interest, Token};
+use zeroize::zeroize_stack;
 
 use crate::gate::chain;
+use crate::hotkey::Hotkey;
 use crate::pipeline::Pipeline;
+use intake::Intake;
 
 /// Turns that a device gets at most before it is closed.
 const LAST_TURNS: usize = 8;
+
+/// More stack than reading a device takes, bytes; it is overwritten afterwards.
+const STACK_BYTES: usize = 8_192;
 
 /// What becomes of events that wait in the kernel when a device is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,11 +51,10 @@ pub(crate) struct Devices {
     buffer: ReadBuffer,
     registry: Registry,
     keys: Keys,
-    normalizer: Normalizer,
+    intake: Intake,
     level: Level,
-    fresh: Vec<Row>,
-    pipeline: Pipeline,
-    kernel_drops: u64,
+    /// Whose input it is.
+    subject: String,
     known_changed: bool,
 }
 
@@ -78,104 +82,52 @@ impl Devices {
             buffer: ReadBuffer::default(),
             registry,
             keys,
-            normalizer: Normalizer::new(next),
+            intake: Intake::new(next, Pipeline::new(level, writer)),
             level,
-            fresh: Vec::new(),
-            pipeline: Pipeline::new(level, writer),
-            kernel_drops: 0,
+            subject: String::new(),
             known_changed: false,
         }
     }
 
-    /// From now on no more than this is kept. Set while no device is open.
-    pub(crate) fn set_level(&mut self, level: Level) {
+    /// From now on it is this person who is recorded, and no more than this is
+    /// kept. Set while no device is open.
+    pub(crate) fn set_person(&mut self, subject: &str, level: Level) {
+        self.subject = subject.to_owned();
         self.level = level;
-        self.pipeline.set_level(level);
+        self.pipeline().set_level(level);
     }
 
-    /// Opens what is new among `links` and closes what is no longer there.
-    pub(crate) fn sync(&mut self, links: &[PathBuf], now: BootUs) {
-        let vanished: Vec<usize> = self
-            .open
-            .iter()
-            .filter(|(_, device)| !links.iter().any(|link| link == device.path()))
-            .map(|(token, _)| *token)
-            .collect();
-        for token in vanished {
-            self.drain_to_the_end(token);
-            self.close(token, now, MarkKind::Unplug, "deselected");
-        }
-        self.refused.retain(|link, _| links.contains(link));
-        for link in links {
-            if !self.open.values().any(|device| device.path() == link) {
-                self.try_open(link);
-            }
-        }
+    /// Listens for this chord from now on, or for none: of each inner list any one
+    /// key. Set while no device is open: at keys `off` the kernel lets through
+    /// only what is listened for when a device is opened.
+    pub(crate) fn set_hotkey(&mut self, chord: Option<Vec<Vec<u16>>>) {
+        self.intake.hotkey = chord.and_then(Hotkey::new);
     }
 
-    fn try_open(&mut self, link: &Path) {
-        match self.open_one(link) {
-            Ok(()) => drop(self.refused.remove(link)),
-            Err(why) if self.refused.get(link) == Some(&why) => {}
-            Err(why) => {
-                log::warn!("{why}; the other devices are read on");
-                self.refused.insert(link.into(), why);
-            }
-        }
-    }
-
-    fn open_one(&mut self, link: &Path) -> Result<(), String> {
-        let keys = self.level.keys > KeyLevel::Off;
-        let mask = if keys { KeyMask::All } else { KeyMask::Only(&[]) };
-        let Opened { mut live, state, identity, at } = match LiveDevice::open(link, mask) {
-            Ok(opened) => opened,
-            // It was unplugged; udev takes its link away in a moment.
-            Err(ReadError::Gone { .. }) => return Ok(()),
-            Err(error) => return Err(chain(&error)),
-        };
-        let says_keys = keys && live.device().has_keys();
-        if !says_keys && self.level.pointer == PointerLevel::Off {
-            return Ok(());
-        }
-        let unit = self.keys.pseudonym("device", &identity.unit);
-        let port = self.keys.pseudonym("port", &identity.port);
-        let spent = || format!("{}: all 32,767 device numbers are spent", link.display());
-        let (id, new) = self.registry.admit(unit, port).ok_or_else(spent)?;
-        live.number(id);
-        let token = self.next_token;
-        self.next_token += 1;
-        let registered =
-            self.poll.register(&mut SourceFd(&live.fd()), Token(token), Interest::READABLE);
-        if let Err(error) = registered {
-            self.registry.release(id);
-            return Err(format!("{} cannot be waited on: {error}", link.display()));
-        }
-        if new {
-            self.known_changed = true;
-            let row = DeviceRow { at, device: live.device().clone() };
-            self.fresh.push(Row::Device(Box::new(row)));
-        }
-        let input = Input::Open { at, device: live.device(), state: Some(&state) };
-        self.normalizer.feed(&input, &mut self.fresh);
-        self.keep_fresh();
-        self.open.insert(token, live);
-        // What came between open and registering may have raised no edge.
-        self.drain(token);
-        Ok(())
+    /// Whether the hotkey was struck since last asked: since when some of it was
+    /// down. What was done since then led to it: [`Devices::forget_since`].
+    pub(crate) fn take_hotkey(&mut self) -> Option<BootUs> {
+        self.intake.hotkey.as_mut()?.take()
     }
 
     /// Reads what the device says. Returns whether it is still there.
     pub(crate) fn drain(&mut self, token: usize) -> bool {
+        let there = self.read(token);
+        if self.intake.take_typed() {
+            // What was typed last would stand there until something else is.
+            zeroize_stack::<STACK_BYTES>();
+        }
+        there
+    }
+
+    #[inline(never)]
+    fn read(&mut self, token: usize) -> bool {
         let Some(live) = self.open.get_mut(&token) else { return true };
-        let (normalizer, fresh, drops) =
-            (&mut self.normalizer, &mut self.fresh, &mut self.kernel_drops);
         let mut frames = 0;
         let outcome = live.drain(&mut self.buffer, |input| {
-            *drops += u64::from(matches!(input, Input::Dropped { .. }));
             frames += usize::from(matches!(input, Input::Frame(_)));
-            normalizer.feed(&input, fresh);
+            self.intake.hear(&input);
         });
-        self.keep_fresh();
         match outcome {
             Ok(true) => {
                 self.leave_or_return(token, frames);
@@ -214,20 +166,25 @@ impl Devices {
     }
 
     fn close_now(&mut self, token: usize, kind: MarkKind, reason: &'static str) {
+        self.finish(token);
         self.close(token, evscribe_reader::now().unwrap_or_default(), kind, reason);
     }
 
+    /// Takes in what was read of a device and waits for its end.
+    fn finish(&mut self, token: usize) {
+        let Some(live) = self.open.get_mut(&token) else { return };
+        live.finish(|input| self.intake.hear(&input));
+    }
+
+    #[inline(never)]
     fn close(&mut self, token: usize, at: BootUs, kind: MarkKind, reason: &'static str) {
-        let Some(mut live) = self.open.remove(&token) else { return };
+        let Some(live) = self.open.remove(&token) else { return };
         self.away.retain(|away| *away != token);
         // A descriptor that is gone is deregistered already.
         let _ = self.poll.deregister(&mut SourceFd(&live.fd()));
-        let (normalizer, fresh) = (&mut self.normalizer, &mut self.fresh);
-        live.finish(|input| normalizer.feed(&input, fresh));
         let id = live.device().id;
-        self.normalizer.close(id, at, kind, reason, &mut self.fresh);
+        self.intake.close(id, at, kind, reason);
         self.registry.release(id);
-        self.keep_fresh();
         self.closing.push(live);
     }
 
@@ -266,16 +223,33 @@ impl Devices {
         }
     }
 
-    /// Closes every device.
+    /// Closes every device. With [`Unread::Discard`] a frame of which the end is
+    /// not known goes too.
     pub(crate) fn close_all(&mut self, kind: MarkKind, reason: &'static str, unread: Unread) {
         for token in self.open.keys().copied().collect::<Vec<_>>() {
             if unread == Unread::Read {
                 self.drain_to_the_end(token);
+                self.finish(token);
             }
-            self.close_now(token, kind, reason);
+            self.close(token, evscribe_reader::now().unwrap_or_default(), kind, reason);
         }
         self.let_go();
         self.refused.clear();
+        zeroize_stack::<STACK_BYTES>();
+    }
+
+    /// Takes back what was done at or after `since` and not sent, before or after
+    /// the devices are closed. Returns whether that was all of it: if not, some
+    /// was sent before, and the writer must be told to forget it.
+    ///
+    /// For news that came with a wait, `since` is the moment before the last wait
+    /// began that was over without such news (not when that wait was over: what
+    /// happened between its end and the clock's reading is not known). All that
+    /// was done since then is here then: see the module `pipeline`.
+    pub(crate) fn forget_since(&mut self, since: BootUs) -> bool {
+        let is_all = self.intake.discard_since(since);
+        zeroize_stack::<STACK_BYTES>();
+        is_all
     }
 
     /// Whether a device's frame was split by the core and may be whole.
@@ -285,33 +259,27 @@ impl Devices {
 
     /// Ends frames that the core split and did not end, and looks for grabs.
     pub(crate) fn settle(&mut self) {
-        let (normalizer, fresh) = (&mut self.normalizer, &mut self.fresh);
         for live in self.open.values_mut() {
             live.look_for_grab();
             // A device that fails here fails at its next reading, which closes it.
-            let _ = live.settle(&mut self.buffer, |input| normalizer.feed(&input, fresh));
+            let _ = live.settle(&mut self.buffer, |input| self.intake.hear(&input));
         }
-        self.keep_fresh();
+        zeroize_stack::<STACK_BYTES>();
     }
 
     /// Puts a row of the collector itself, a mark, among the others.
     pub(crate) fn push(&mut self, row: Row) {
-        self.fresh.push(row);
-        self.keep_fresh();
-    }
-
-    fn keep_fresh(&mut self) {
-        self.pipeline.keep(&mut self.fresh);
+        self.intake.push(row);
     }
 
     /// See [`Pipeline::send`].
     pub(crate) fn send(&mut self, waited: Option<BootUs>) {
-        self.pipeline.send(waited, &mut self.normalizer);
+        self.intake.send(waited);
     }
 
     /// The way of the rows, for what is not about devices.
     pub(crate) fn pipeline(&mut self) -> &mut Pipeline {
-        &mut self.pipeline
+        &mut self.intake.pipeline
     }
 
     /// Ends the way of the rows.
@@ -319,18 +287,29 @@ impl Devices {
     /// # Errors
     /// As [`Pipeline::stop`].
     pub(crate) fn stop(self) -> Result<(), SinkError> {
-        self.pipeline.stop()
+        self.intake.pipeline.stop()
     }
 
     /// Times the kernel's buffer of a device overflowed since the start.
     pub(crate) fn kernel_drops(&self) -> u64 {
-        self.kernel_drops
+        self.intake.kernel_drops()
+    }
+
+    /// See [`Normalizer::reserve_runs`].
+    pub(crate) fn reserve_runs(&mut self, count: i32) -> i32 {
+        self.intake.reserve_runs(count)
     }
 
     /// The numbers and devices to be kept for the next run of the collector.
     #[must_use]
     pub(crate) fn kept(&self) -> (Counters, &Registry) {
-        (self.normalizer.counters(), &self.registry)
+        (self.intake.counters(), &self.registry)
+    }
+
+    /// Has every device described again when it is opened next: the rows that
+    /// described it may be erased.
+    pub(crate) fn describe_anew(&mut self) {
+        self.registry.begin_anew();
     }
 
     /// Whether a device came that was not known, since last asked.

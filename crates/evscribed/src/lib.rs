@@ -4,24 +4,37 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bus;
 mod clock;
 mod deadline;
 mod devices;
 mod gate;
 mod host;
+mod hotkey;
+mod leader;
 mod pipeline;
 mod report;
 mod saved;
+mod seat;
 mod service;
 mod status;
 mod stderr;
 mod systemd;
+mod vt;
 
 pub use args::DaemonArgs;
-pub use gate::{Gate, Person, Verdict};
+pub use bus::{NAME, PATH, seat_now};
+pub use gate::{Because, Closed, Gate, Person, Verdict};
 pub use host::Host;
 pub use report::say_recovery;
-pub use service::{SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, retention};
+pub use seat::{Seat, Session};
+pub use service::{LEDGER, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, people, retention};
 pub use status::{Face, METRICS_FILE, OpenDevice, STATUS_FILE, State, Status};
 pub use stderr::log_to_stderr;
 pub use systemd::Systemd;
+
+/// As in `main.rs`: what is found in memory is found with it.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);

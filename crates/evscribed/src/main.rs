@@ -1,20 +1,29 @@
 //! `evscribed`: the service. See evscribed(8).
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
+mod memory;
+
+use std::alloc::System;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use evscribe_policy::SEATS_DIR;
 use evscribe_reader::SELECTED_DIR;
 use evscribe_sink::{Keys, Retention};
 use evscribed::{DaemonArgs, Gate, Host, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, Systemd};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Overwrites what is freed.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let args = DaemonArgs::parse();
     start_log();
+    // Before there is anything to guard, and any thread.
+    memory::guard();
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -34,11 +43,11 @@ fn run(args: &DaemonArgs) -> Result<()> {
          `make install` makes one",
     )?;
     let host = Host::this(&keys)?;
-    let gate = Gate::by_policy(args.policy.clone(), Path::new(SEATS_DIR));
+    let gate = Gate::by_policy(args.policy.clone(), evscribed::people(&state)?);
     let policy = gate.policy();
     let settings = Settings {
         links: PathBuf::from(SELECTED_DIR),
-        seats: PathBuf::from(SEATS_DIR),
+        serves: true,
         dataset: state.join("dataset"),
         state,
         keys,

@@ -4,14 +4,24 @@
 //! one may be older than the last of another. They wait here until nothing
 //! older can come: what was stamped before a wait for readiness began has been
 //! drained when that wait is over and every ready device is empty.
+//!
+//! That they wait is also what lets them be taken back. A row goes to the writer
+//! only if it was stamped before the last wait began, however many rows there
+//! are. That wait ended without the news that another person took the seat, so
+//! no such news was there when it began, and what is sent is from before. When
+//! the next wait does bring the news, everything that may be the next person's,
+//! which is everything since the last wait without the news began, is still
+//! here: [`Pipeline::discard_since`].
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use evscribe_model::{BootUs, Level, Row};
+use evscribe_model::{BootUs, KeyLevel, Level, Row};
 use evscribe_normalizer::{Normalizer, Outlet};
 use evscribe_policy::Redactor;
 use evscribe_sink::{Command, SendError, SinkError, WriterHandle};
+use zeroize::Zeroize;
 
 /// A stamp is taken before the event is queued; that takes no longer than this.
 const STAMP_TO_QUEUE: Duration = Duration::from_millis(1);
@@ -66,6 +76,9 @@ impl Pipeline {
     pub(crate) fn keep(&mut self, fresh: &mut Vec<Row>) {
         self.redactor.reduce(fresh);
         self.pending.append(fresh);
+        if self.redactor.level().keys == KeyLevel::Full {
+            fresh.spare_capacity_mut().zeroize();
+        }
     }
 
     /// Whether rows wait that are enough for a batch.
@@ -91,18 +104,20 @@ impl Pipeline {
         // may not come under the next person's name.
         let room = self.send_waiting() || waited.is_none();
         if self.outlet.is_blocked() {
+            if !room {
+                self.lose(ready);
+                return;
+            }
             // All rows made so far belong to the hole: new runs begin after it.
             self.outlet.admit(&mut self.pending);
-            if room {
-                let mut rows = self.writer.buffer();
-                let now = evscribe_reader::now().unwrap_or_default();
-                let lost = self.outlet.unblock(now, "queue_full", normalizer, &mut rows);
-                self.counts.rows_lost += lost;
-                log::warn!(
-                    "{lost} rows were lost while the disk did not keep up; each device has a mark"
-                );
-                self.queue(rows);
-            }
+            let mut rows = self.writer.buffer();
+            let now = evscribe_reader::now().unwrap_or_default();
+            let lost = self.outlet.unblock(now, "queue_full", normalizer, &mut rows);
+            self.counts.rows_lost += lost;
+            log::warn!(
+                "{lost} rows were lost while the disk did not keep up; each device has a mark"
+            );
+            self.queue(rows);
             return;
         }
         if ready == 0 {
@@ -110,13 +125,36 @@ impl Pipeline {
         }
         if !room {
             self.outlet.block(self.pending.first().map_or(BootUs::default(), Row::at));
-            self.outlet.admit(&mut self.pending);
+            self.lose(ready);
             return;
         }
         let mut rows = self.writer.buffer();
         rows.extend(self.pending.drain(..ready));
+        self.wipe();
         self.outlet.admit(&mut rows);
         self.queue(rows);
+    }
+
+    /// Offers the first rows that wait to the hole; the others may be taken back.
+    fn lose(&mut self, ready: usize) {
+        let mut rows = self.pending.drain(..ready).collect();
+        self.outlet.admit(&mut rows);
+        self.wipe();
+    }
+
+    /// Takes back what was done at or after `since`, as
+    /// [`Outlet::discard_since`] says. Returns whether that was all of it: if
+    /// not, some was sent before, and the writer must be told to forget it.
+    pub(crate) fn discard_since(&mut self, since: BootUs, normalizer: &mut Normalizer) -> bool {
+        self.outlet.discard_since(since, &mut self.pending, normalizer)
+    }
+
+    /// Overwrites what rows left behind where they waited. Below `full` they
+    /// held no key code there.
+    fn wipe(&mut self) {
+        if self.redactor.level().keys == KeyLevel::Full {
+            self.pending.spare_capacity_mut().zeroize();
+        }
     }
 
     fn queue(&mut self, rows: Vec<Row>) {
@@ -133,10 +171,7 @@ impl Pipeline {
     /// Tells the writer something, in order with the rows sent so far.
     pub(crate) fn command(&mut self, command: Command) {
         if let Command::SaveState { path, .. } = &command {
-            // A newer state of the same file makes the older one needless.
-            self.waiting.retain(
-                |older| !matches!(older, Command::SaveState { path: same, .. } if same == path),
-            );
+            drop_older(&mut self.waiting, path);
         }
         self.waiting.push_back(command);
         self.send_waiting();
@@ -179,3 +214,19 @@ impl Pipeline {
         self.counts
     }
 }
+
+/// A newer state of a file makes the older one that waits needless, unless
+/// something waits behind it that was told on the strength of it.
+fn drop_older(waiting: &mut VecDeque<Command>, path: &Path) {
+    let relies = |told: &Command| matches!(told, Command::Confirm(_) | Command::Forget(_));
+    let relied_on = waiting.iter().rposition(relies).map_or(0, |at| at + 1);
+    let mut place = 0;
+    waiting.retain(|older| {
+        place += 1;
+        place <= relied_on
+            || !matches!(older, Command::SaveState { path: same, .. } if same == path)
+    });
+}
+
+#[cfg(test)]
+mod tests;

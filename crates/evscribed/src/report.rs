@@ -6,8 +6,6 @@ use evscribe_sink::{Recovery, Report};
 /// Logs what the writer thread reports.
 pub(crate) fn say(report: &Report) {
     match report {
-        // Nobody asks the writer yet.
-        Report::Confirmed { .. } | Report::Forgotten { .. } => {}
         Report::Stalled { reason, message } => log::error!(
             reason = reason;
             "the disk takes nothing ({message}); what is written stays, new rows wait and are \
@@ -42,6 +40,13 @@ pub(crate) fn say(report: &Report) {
         Report::Refused { rows, message } => {
             log::error!(rows = rows; "{rows} rows cannot be written: {message}");
         }
+        Report::Confirmed { .. } => {}
+        Report::Forgotten { outcome: Ok(forgotten), .. } => log::info!(
+            files = forgotten.files, rows = forgotten.rows;
+            "{} rows were forgotten, {} files rewritten or removed",
+            forgotten.rows, forgotten.files
+        ),
+        Report::Forgotten { outcome: Err(why), .. } => log::error!("not forgotten yet: {why}"),
         Report::Unwritten { rows } => {
             log::error!(rows = rows; "{rows} rows were lost: the disk took nothing until the end");
         }
@@ -71,6 +76,28 @@ pub fn say_recovery(recovery: &Recovery) {
     }
     if !recovery.removed.is_empty() {
         log::info!("retention removed {} files", recovery.removed.len());
+    }
+    for forgotten in &recovery.forgotten {
+        log::warn!(
+            "forgetting was interrupted and is done now: {} rows, {} files",
+            forgotten.rows,
+            forgotten.files
+        );
+    }
+    for why in &recovery.unforgotten {
+        log::error!("not forgotten yet: {why}");
+    }
+    if recovery.ledger_torn_bytes > 0 {
+        log::warn!(
+            "the ledger's last line was torn by a crash; {} bytes were cut off, and a line says so",
+            recovery.ledger_torn_bytes
+        );
+    }
+    if let Some(fault) = &recovery.ledger_broken {
+        log::error!(
+            "the ledger does not hold ({fault}); it goes on behind it, and a line says so: see \
+             what `evscribe ledger verify` says"
+        );
     }
     if recovery.manifest_torn_bytes > 0 {
         log::warn!(

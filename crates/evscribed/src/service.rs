@@ -1,11 +1,16 @@
-//! The event loop: waits for devices, folders, clocks, signals and the writer,
-//! and does what each asks for. It waits for nothing else: no disk, no lock.
+//! The event loop: waits for devices, folders, clocks, signals, the writer and the
+//! bus, and does what each asks for. It waits for nothing else: no disk, no lock.
 
+mod asked;
 mod collect;
+mod rights;
+mod seated;
 mod show;
 mod start;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -14,25 +19,31 @@ use evscribe_model::{BootUs, MarkKind};
 use evscribe_normalizer::Counters;
 use evscribe_policy::Policy;
 use evscribe_reader::Watch;
-use evscribe_sink::{Command, Keys, Report, Retention};
-use mio::{Events, Poll, Token};
+use evscribe_sink::{Command, Fact, Keys, Report, Retention, WRITER_VERSION};
+use mio::{Events, Poll, Token, Waker};
 use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
+use crate::bus::{Bus, Shown};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::devices::{Devices, Unread};
 use crate::gate::{Gate, Person};
 use crate::host::Host;
-use crate::saved::{self, Saved};
+use crate::leader::Leader;
+use crate::seat::Seat;
 use crate::status::{Face, State, Status};
+use crate::vt::Vt;
+use rights::Ticket;
 
 const SIGNALS: Token = Token(0);
 const LINKS: Token = Token(1);
-const SEATS: Token = Token(2);
+const VT: Token = Token(2);
 const CLOCK: Token = Token(3);
-const WRITER: Token = Token(4);
+/// The writer, the bus, or who follows logind.
+const WOKEN: Token = Token(4);
 const DEADLINE: Token = Token(5);
+const LEADER: Token = Token(6);
 const FIRST_DEVICE: usize = 16;
 
 /// More than devices and sources together: all that is ready is seen at once,
@@ -63,14 +74,16 @@ const RESERVED_RUNS: i32 = 1 << 10;
 pub const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
 /// And at this size of their journal, bytes.
 pub const SEGMENT_BYTES: u64 = 16 << 20;
+pub use rights::people;
+pub use start::LEDGER;
 
 /// Where things are and how they are kept.
 #[derive(Debug)]
 pub struct Settings {
     /// Folder of links to the devices that may be read.
     pub links: PathBuf,
-    /// Folder in which logind keeps the seats.
-    pub seats: PathBuf,
+    /// Whether people are served over the bus: the service, not the foreground.
+    pub serves: bool,
     /// Where what must survive is kept, outside the dataset.
     pub state: PathBuf,
     /// Where sealed files go.
@@ -95,15 +108,32 @@ pub struct Service<'a> {
     poll: Poll,
     signals: Signals,
     links: Watch,
-    seats: Watch,
+    vt: Option<Vt>,
     clock: Clock,
     deadline: Deadline,
     /// When the last wait was over.
     now: Instant,
+    /// When the last wait began.
+    waited: BootUs,
     reports: Receiver<Report>,
+    seats: Receiver<Seat>,
+    seat: Seat,
+    /// The first process of the session at the seat.
+    leader: Option<Leader>,
+    bus: Option<Bus>,
+    waker: Arc<Waker>,
     devices: Devices,
     status: Status,
     open: Option<Person>,
+    /// The pseudonym of who is recorded.
+    subject: Option<String>,
+    /// Requests that wait for the writer.
+    tickets: HashMap<u64, Ticket>,
+    last_ticket: u64,
+    /// When time alone may change who is recorded.
+    decide_at: Option<Instant>,
+    /// Why the disk takes nothing, while it does not.
+    stalled: Option<String>,
     /// Since when the disk is full.
     full_since: Option<BootUs>,
     /// Up to here numbers may be given before they must be kept anew.
@@ -113,6 +143,9 @@ pub struct Service<'a> {
     split_since: Option<Instant>,
     segment_since: Option<Instant>,
     shown: Option<Status>,
+    shown_on_bus: Option<Shown>,
+    /// The day, by the wall clock here, and the losses before it.
+    today: (jiff::civil::Date, u64),
     shown_at: Instant,
     /// The status changed in more than counts since it was shown.
     has_news: bool,
@@ -130,20 +163,28 @@ impl<'a> Service<'a> {
     /// what reached the journal is sealed at the next start.
     pub fn run(mut self) -> anyhow::Result<Status> {
         let mut events = Events::with_capacity(READY_MAX);
+        let policy = self.gate.policy().map(|policy| policy.sha256.clone());
+        self.note(Fact::Started { version: WRITER_VERSION.into(), policy });
+        if self.gate.people().is_some_and(|people| people.held.is_some()) {
+            // A hold that the start made must outlast the next one too.
+            self.save_people();
+        }
         self.decide("service_start");
         loop {
             self.show();
             self.deadline.wake_by(self.due(), self.now).context("the timer")?;
-            let waited = evscribe_reader::now()?;
-            match self.poll.poll(&mut events, self.timeout()) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                outcome => outcome.context("waiting for events")?,
+            let sure = std::mem::replace(&mut self.waited, evscribe_reader::now()?);
+            while let Err(error) = self.poll.poll(&mut events, self.timeout()) {
+                if error.kind() != std::io::ErrorKind::Interrupted {
+                    return Err(error).context("waiting for events");
+                }
             }
             self.now = Instant::now();
-            if events.iter().any(|event| event.token() == SEATS) {
+            let came = |token| events.iter().any(|event| event.token() == token);
+            let (vt, over) = (came(VT), came(LEADER));
+            if vt || over || came(WOKEN) {
                 // Before any device: what is said from now on may be another's.
-                self.seats.drain()?;
-                self.decide("seat");
+                self.hear_of_seat(sure, vt, over)?;
             }
             // Before the others, of which some may be left alone from now on.
             let devices = self.devices.absence().is_some();
@@ -151,11 +192,11 @@ impl<'a> Service<'a> {
             let mut ready = Ready { links, devices, ..Ready::default() };
             for event in &events {
                 match event.token() {
-                    SEATS => {}
+                    VT | LEADER => {}
                     SIGNALS => ready.signals = true,
                     LINKS => ready.links = true,
                     CLOCK => ready.clock = true,
-                    WRITER => ready.writer = true,
+                    WOKEN => ready.woken = true,
                     DEADLINE => self.deadline.fired(),
                     Token(token) if event.is_error() || event.is_read_closed() => {
                         self.devices.hang_up(token);
@@ -168,7 +209,7 @@ impl<'a> Service<'a> {
                 }
             }
             ready.links |= !self.devices.drain_unfinished();
-            if self.turn(&ready, waited)? {
+            if self.turn(&ready)? {
                 break;
             }
         }
@@ -176,8 +217,8 @@ impl<'a> Service<'a> {
     }
 
     /// Does what one wait brought, devices and seats aside. Returns whether to stop.
-    fn turn(&mut self, ready: &Ready, waited: BootUs) -> anyhow::Result<bool> {
-        let now = self.now;
+    fn turn(&mut self, ready: &Ready) -> anyhow::Result<bool> {
+        let (now, waited) = (self.now, self.waited);
         if ready.clock {
             self.clock_changed()?;
         }
@@ -195,8 +236,15 @@ impl<'a> Service<'a> {
             self.links.drain()?;
             self.links_changed();
         }
-        if ready.writer {
+        if ready.woken {
             self.read_reports();
+            self.answer_calls();
+        }
+        if let Some(since) = self.devices.take_hotkey() {
+            self.hotkey(since);
+        }
+        if self.decide_at.is_some_and(|at| at <= now) {
+            self.decide("time");
         }
         if ready.devices {
             self.split_since = self.devices.is_split().then_some(now);
@@ -209,6 +257,8 @@ impl<'a> Service<'a> {
         if self.retain_at <= now {
             self.retain_at = now + RETAIN_EVERY;
             self.retain();
+            // What was lost today is another day's after midnight.
+            self.has_news = true;
         }
         if self.alive_at.is_some_and(|at| at <= now) {
             self.face.alive();
@@ -217,49 +267,7 @@ impl<'a> Service<'a> {
         Ok(stop)
     }
 
-    fn send_if_due(&mut self, waited: BootUs, now: Instant) {
-        if self.segment_since.is_some_and(|since| since + self.settings.segment_age <= now) {
-            self.seal();
-        }
-        if !self.devices.pipeline().is_dirty() {
-            return;
-        }
-        let since = *self.dirty_since.get_or_insert(now);
-        let due = since + SEND_AFTER <= now;
-        if due {
-            self.devices.settle();
-        }
-        if due || self.devices.pipeline().is_full() {
-            self.send(Some(waited));
-            self.dirty_since = self.devices.pipeline().is_dirty().then_some(now);
-        }
-    }
-
-    /// Sends what waits, into a segment that begins now if none is under way.
-    fn send(&mut self, waited: Option<BootUs>) {
-        if self.segment_since.is_none() {
-            // A fresh anchor for each segment takes in what NTP slewed.
-            self.begin();
-            self.segment_since = Some(self.now);
-        }
-        self.devices.send(waited);
-        self.has_counted = true;
-        let (next, _) = self.devices.kept();
-        let spent = next.run >= self.reserved.run
-            || next.stroke >= self.reserved.stroke
-            || next.contact >= self.reserved.contact;
-        // A new device counts as known once its row is on its way.
-        if self.devices.take_known_changed() || spent {
-            self.save_numbers();
-        }
-    }
-
-    fn seal(&mut self) {
-        self.devices.pipeline().command(Command::Seal);
-        self.segment_since = None;
-    }
-
-    fn links_changed(&mut self) {
+    pub(super) fn links_changed(&mut self) {
         if self.open.is_none() {
             return;
         }
@@ -270,15 +278,26 @@ impl<'a> Service<'a> {
 
     fn reload(&mut self) {
         self.face.reloading();
-        self.status.policy_error = self.gate.reload().err();
-        if let Some(error) = &self.status.policy_error {
-            log::error!("{error}; the policy before stays in force");
+        let before = self.gate.policy().map(|policy| policy.sha256.clone());
+        let error = self.gate.reload().err();
+        match (&error, self.gate.policy()) {
+            (Some(error), Some(_)) => log::error!("{error}; the policy before stays in force"),
+            (Some(error), None) => log::error!("{error}; nobody is recorded until there is one"),
+            (None, _) => {}
         }
+        // Where none is in force, why is said as the reason.
+        self.status.policy_error = error.filter(|_| self.gate.policy().is_some());
         if let Some(policy) = self.gate.policy() {
+            let sha256 = policy.sha256.clone();
             self.settings.retention = retention(policy);
             self.settings.segment_age = policy.segment.age;
             self.status.retention_days = self.settings.retention.days;
             self.retain();
+            if before.as_ref() != Some(&sha256) {
+                self.note(Fact::PolicyChanged { sha256: Some(sha256) });
+            }
+        } else if before.is_some() {
+            self.note(Fact::PolicyChanged { sha256: None });
         }
         self.decide("policy");
         // Systemd waits for the answer even where nothing changed.
@@ -290,27 +309,13 @@ impl<'a> Service<'a> {
         self.devices.pipeline().command(Command::Retain(self.settings.retention));
     }
 
-    /// Keeps the numbers for the next run: while devices are read, a block is
-    /// reserved, so that a crash does not make them be given twice.
-    fn save_numbers(&mut self) {
-        let (mut counters, registry) = self.devices.kept();
-        if self.open.is_some() {
-            counters.run = counters.run.saturating_add(RESERVED_RUNS);
-            counters.stroke = counters.stroke.saturating_add(RESERVED);
-            counters.contact = counters.contact.saturating_add(RESERVED);
-        }
-        self.reserved = counters;
-        let bytes = Saved::bytes(&self.settings.host.boot, counters, registry);
-        let path = self.settings.state.join(saved::FILE);
-        self.devices.pipeline().command(Command::SaveState { path, bytes });
-    }
-
     fn stop(mut self) -> anyhow::Result<Status> {
         self.status.state = State::Stopping;
         self.status.reason = "sealing what was collected".into();
         self.has_news = true;
         self.show();
         self.close(MarkKind::Stop, "service_stop", Unread::Read);
+        self.note(Fact::Stopped { reason: "service_stop" });
         self.save_numbers();
         self.count();
         let Self { devices, reports, mut status, .. } = self;
@@ -339,10 +344,15 @@ struct Ready {
     signals: bool,
     links: bool,
     clock: bool,
-    writer: bool,
+    woken: bool,
+}
+
+/// The wall clock, microseconds since 1970.
+fn clock_us() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 fn unix_now() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    clock_us() / 1_000_000
 }

@@ -21,10 +21,26 @@ pub enum State {
     Collecting,
     /// Nothing is opened; the reason says why.
     Waiting,
+    /// Nothing is opened: the person at the seat paused.
+    Paused,
     /// Devices are read, but the disk takes nothing: rows wait, then are counted.
     Stalled,
     /// It is shutting down.
     Stopping,
+}
+
+impl State {
+    /// The word on the bus.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Collecting => "collecting",
+            Self::Waiting => "waiting",
+            Self::Paused => "paused",
+            Self::Stalled => "stalled",
+            Self::Stopping => "stopping",
+        }
+    }
 }
 
 /// One open device.
@@ -38,7 +54,7 @@ pub struct OpenDevice {
     pub grabbed: bool,
 }
 
-/// Everything that `evscribe status` shows.
+/// What everybody may know; it names no person.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Status {
     /// What it does.
@@ -47,13 +63,11 @@ pub struct Status {
     pub reason: String,
     /// Since when, seconds since 1970.
     pub since_unix_s: i64,
-    /// Whom it records.
-    pub person: Option<String>,
     /// What is kept of keys.
     pub keys: String,
     /// What is kept of the pointer.
     pub pointer: String,
-    /// Version of the notice that was acknowledged.
+    /// Version of the current notice.
     pub notice: Option<String>,
     /// The devices that are read.
     pub devices: Vec<OpenDevice>,
@@ -89,20 +103,24 @@ impl Status {
         self.rows_lost = counts.rows_lost;
     }
 
+    /// Losses since the start that are known: rows, and overflows of unknown size.
+    pub(crate) fn losses(&self) -> u64 {
+        self.rows_lost.saturating_add(self.kernel_drops)
+    }
+
     /// One line for systemd and for people.
     #[must_use]
     pub fn line(&self) -> String {
         let mut line = match self.state {
             State::Waiting => format!("waiting, nothing is opened: {}", self.reason),
+            State::Paused => format!("paused, nothing is opened: {}", self.reason),
             State::Stopping => format!("stopping: {}", self.reason),
             State::Collecting | State::Stalled => {
                 let count = self.devices.len();
                 let plural = if count == 1 { "" } else { "s" };
                 format!(
-                    "collecting from {} at keys={} pointer={}: {count} device{plural}",
-                    self.person.as_deref().unwrap_or("nobody"),
-                    self.keys,
-                    self.pointer
+                    "collecting at keys={} pointer={}: {count} device{plural}",
+                    self.keys, self.pointer
                 )
             }
         };
@@ -210,9 +228,8 @@ pub(crate) mod tests {
     pub(crate) fn status() -> Status {
         Status {
             state: State::Collecting,
-            reason: "ann acknowledged notice 1".into(),
+            reason: "the person at the seat acknowledged notice 1".into(),
             since_unix_s: 1_800_000_000,
-            person: Some("ann".into()),
             keys: "class".into(),
             pointer: "full".into(),
             notice: Some("1".into()),
@@ -239,7 +256,7 @@ pub(crate) mod tests {
     fn the_line_names_a_device_that_a_remapper_holds() {
         assert_eq!(
             status().line(),
-            "collecting from ann at keys=class pointer=full: 1 device; \
+            "collecting at keys=class pointer=full: 1 device; \
              /dev/input/evscribe/event3 is held by a remapper and silent"
         );
     }

@@ -6,7 +6,8 @@ use evscribe_sink::Report;
 
 use super::collect::DISK_FULL;
 use super::{SEND_AFTER, SETTLE_AFTER, Service, unix_now};
-use crate::gate::Verdict;
+use crate::bus::Shown;
+use crate::gate::{Because, Verdict};
 use crate::status::{OpenDevice, State};
 
 impl Service<'_> {
@@ -16,35 +17,51 @@ impl Service<'_> {
         let before = self.status.state;
         match verdict {
             Verdict::Open(person) => {
-                self.status.state = State::Collecting;
-                self.status.reason = match &person.notice {
-                    None => format!("{} records themselves", person.name),
-                    Some(notice) => format!("{} acknowledged notice {notice}", person.name),
+                (self.status.state, self.status.reason) = match (&self.stalled, self.gate.policy())
+                {
+                    (Some(why), _) => (State::Stalled, why.clone()),
+                    (None, None) => {
+                        (State::Collecting, "the person at the seat records themselves".into())
+                    }
+                    (None, Some(policy)) => {
+                        let notice = &policy.notice_version;
+                        let why = format!("the person at the seat acknowledged notice {notice}");
+                        (State::Collecting, why)
+                    }
                 };
                 self.status.keys = person.level.keys.to_string();
                 self.status.pointer = person.level.pointer.to_string();
-                self.status.notice = person.notice;
-                self.status.person = Some(person.name);
             }
-            Verdict::Closed { why } => {
-                self.status.state = State::Waiting;
-                self.status.reason = why;
+            Verdict::Closed(closed) => {
+                self.status.state = match closed.because {
+                    Because::Paused => State::Paused,
+                    _ => State::Waiting,
+                };
+                self.status.reason = closed.why;
                 self.status.keys = "off".into();
                 self.status.pointer = "off".into();
-                self.status.notice = None;
-                self.status.person = None;
             }
         }
+        self.status.notice = self.gate.policy().map(|policy| policy.notice_version.clone());
         if before != self.status.state {
             self.status.since_unix_s = unix_now();
         }
     }
 
     pub(super) fn read_reports(&mut self) {
-        self.has_news = true;
         for report in self.reports.try_iter().collect::<Vec<_>>() {
+            self.has_news = true;
             crate::report::say(&report);
+            match &report {
+                Report::Stalled { message, .. } => self.stalled = Some(message.clone()),
+                Report::Resumed { .. } => self.stalled = None,
+                _ => {}
+            }
             match report {
+                Report::Confirmed { ticket } => self.confirmed(ticket),
+                Report::Forgotten { ticket, outcome } => {
+                    self.forgotten(ticket, outcome);
+                }
                 Report::Stalled { message, reason } if self.open.is_some() => {
                     self.status.state = State::Stalled;
                     self.status.reason = message;
@@ -61,6 +78,9 @@ impl Service<'_> {
                     self.status.sealed_unix_s = Some(unix_now());
                 }
                 _ => {}
+            }
+            if self.stalled.is_some() {
+                self.answer_stalled();
             }
         }
     }
@@ -89,8 +109,36 @@ impl Service<'_> {
             self.face.show(&self.status);
             self.shown = Some(self.status.clone());
         }
+        self.show_on_bus();
         self.shown_at = now;
         (self.has_news, self.has_counted) = (false, false);
+    }
+
+    fn show_on_bus(&mut self) {
+        let Some(bus) = &self.bus else { return };
+        let status = &self.status;
+        let today = jiff::ZonedDateTime::now().date();
+        if self.today.0 != today {
+            self.today = (today, status.losses());
+        }
+        let mut shown = Shown {
+            state: status.state.name(),
+            reason: status.reason.clone(),
+            since_us: status.since_unix_s.saturating_mul(1_000_000),
+            level: format!("keys={} pointer={}", status.keys, status.pointer),
+            policy_error: status.policy_error.clone().unwrap_or_default(),
+            dataset: status.dataset.display().to_string(),
+            losses_today: status.losses().saturating_sub(self.today.1),
+            open_devices: u32::try_from(status.devices.len()).unwrap_or(u32::MAX),
+            ..Shown::default()
+        };
+        if let Some(policy) = self.gate.policy() {
+            shown.take_policy(policy);
+        }
+        if self.shown_on_bus.as_ref() != Some(&shown) {
+            self.shown_on_bus = Some(shown.clone());
+            bus.show(shown);
+        }
     }
 
     /// When something is due, events aside.
@@ -100,6 +148,7 @@ impl Service<'_> {
             self.split_since.map(|since| since + SETTLE_AFTER),
             self.segment_since.map(|since| since + self.settings.segment_age),
             self.has_counted.then(|| self.shown_at + self.face.lag()),
+            self.decide_at,
             self.alive_at,
         ]
         .into_iter()

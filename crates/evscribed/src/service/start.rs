@@ -1,5 +1,6 @@
 //! Getting ready: recovery, the writer thread, everything that is waited on.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -12,16 +13,23 @@ use mio::{Interest, Poll, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
+use super::seated::Seen;
 use super::{
-    CLOCK, DEADLINE, FIRST_DEVICE, LINKS, QUEUE, RETAIN_EVERY, SEATS, SIGNALS, Service, Settings,
-    WRITER, unix_now,
+    CLOCK, DEADLINE, FIRST_DEVICE, LINKS, QUEUE, RETAIN_EVERY, SIGNALS, Service, Settings, VT,
+    WOKEN, unix_now,
 };
+use crate::bus::{self, Bus};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::devices::Devices;
 use crate::gate::Gate;
 use crate::saved::Saved;
+use crate::seat::Seat;
 use crate::status::{Face, State, Status};
+use crate::vt::Vt;
+
+/// The ledger, in the state directory.
+pub const LEDGER: &str = "ledger.jsonl";
 
 impl<'a> Service<'a> {
     /// Recovers what an earlier run left, and gets ready; opens no device yet.
@@ -39,6 +47,7 @@ impl<'a> Service<'a> {
         config.segment_bytes = settings.segment_bytes;
         config.retention = settings.retention;
         // The service gathers rows itself: a second wait costs a wake-up.
+        config.ledger = settings.serves.then(|| settings.state.join(LEDGER));
         config.flush_after = Duration::ZERO;
         config.queue = QUEUE;
         let mut next_run = saved.counters().run;
@@ -46,31 +55,41 @@ impl<'a> Service<'a> {
             evscribe_sink::recover(config, settings.keys.clone(), &mut next_run)?;
         saved.go_on_above(&recovery.highest, next_run);
         let poll = Poll::new().context("epoll")?;
-        let waker = Arc::new(Waker::new(poll.registry(), WRITER).context("eventfd")?);
+        let waker = Arc::new(Waker::new(poll.registry(), WOKEN).context("eventfd")?);
         let (sender, reports) = channel();
+        let wakes = Arc::clone(&waker);
         let report = Box::new(move |report| {
             // Without a receiver the loop has ended and nobody needs to know.
             let _ = sender.send(report);
-            let _ = waker.wake();
+            let _ = wakes.wake();
         });
         let writer = Writer::spawn(store, report)?;
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("signals")?;
         let links = Watch::new(&settings.links)
             .with_context(|| format!("{} cannot be watched", settings.links.display()))?;
-        let seats = Watch::new(&settings.seats)
-            .with_context(|| format!("{} cannot be watched", settings.seats.display()))?;
+        let vt = Vt::new().context("the virtual terminals cannot be watched")?;
+        let (sender, seats) = channel();
+        let wakes = Arc::clone(&waker);
+        let seen = Seen { sender: Some(sender), waker: wakes };
+        bus::follow(move |seat| seen.tell(seat)).context("a thread that follows logind")?;
+        let bus = if settings.serves {
+            let ledger = settings.state.join(LEDGER);
+            let bus = Bus::serve(Arc::clone(&waker), settings.dataset.clone(), ledger);
+            Some(bus.context("a thread that serves the bus")?)
+        } else {
+            None
+        };
         let clock = Clock::new().context("a timer on the wall clock")?;
         let deadline = Deadline::new().context("a timer")?;
         let registry = poll.registry();
         registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
-        let sources = [
-            (links.fd(), LINKS),
-            (seats.fd(), SEATS),
-            (clock.fd(), CLOCK),
-            (deadline.fd(), DEADLINE),
-        ];
+        let sources = [(links.fd(), LINKS), (clock.fd(), CLOCK), (deadline.fd(), DEADLINE)];
         for (fd, token) in sources {
             registry.register(&mut SourceFd(&fd), token, Interest::READABLE)?;
+        }
+        if let Some(vt) = &vt {
+            // sysfs tells of a change as of an exception.
+            registry.register(&mut SourceFd(&vt.fd()), VT, Interest::PRIORITY)?;
         }
         let devices = Devices::new(
             registry.try_clone()?,
@@ -84,7 +103,6 @@ impl<'a> Service<'a> {
             state: State::Waiting,
             reason: "starting".into(),
             since_unix_s: unix_now(),
-            person: None,
             keys: "off".into(),
             pointer: "off".into(),
             notice: None,
@@ -109,20 +127,33 @@ impl<'a> Service<'a> {
             poll,
             signals,
             links,
-            seats,
+            vt,
             clock,
             deadline,
             now: Instant::now(),
+            waited: evscribe_reader::now()?,
             reports,
+            seats,
+            seat: Seat::Unknown("logind has not been asked yet".into()),
+            leader: None,
+            bus,
+            waker,
             devices,
             status,
             open: None,
+            subject: None,
+            tickets: HashMap::new(),
+            last_ticket: 0,
+            decide_at: None,
+            stalled: None,
             full_since: None,
             reserved: saved.counters(),
             dirty_since: None,
             split_since: None,
             segment_since: None,
             shown: None,
+            shown_on_bus: None,
+            today: (jiff::ZonedDateTime::now().date(), 0),
             shown_at: Instant::now(),
             has_news: true,
             has_counted: false,

@@ -1,0 +1,205 @@
+//! Who is at the seat, and what time it is: opens and closes as the gate says.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, TryRecvError};
+use std::time::Duration;
+
+use anyhow::Context;
+use evscribe_model::{BootUs, MarkKind};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Waker};
+
+use super::rights::paused;
+use super::{LEADER, Service, clock_us};
+use crate::devices::Unread;
+use crate::gate::{Because, Person, Verdict};
+use crate::leader::Leader;
+use crate::seat::{Seat, Session};
+use crate::vt::Vt;
+
+/// Time is looked at this often at least while it may change who is recorded:
+/// a wall clock that is slewed runs apart from the timer.
+const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+
+/// A span told by the wall clock begins so much earlier: the anchor of the file
+/// it is in may be a little off.
+const ANCHOR_SLACK_US: i64 = 50_000;
+
+/// What the thread that follows logind tells the event loop through.
+pub(super) struct Seen {
+    pub(super) sender: Option<Sender<Seat>>,
+    pub(super) waker: Arc<Waker>,
+}
+
+impl Seen {
+    pub(super) fn tell(&self, seat: Seat) {
+        // Without a receiver the event loop has ended.
+        let _ = self.sender.as_ref().map(|sender| sender.send(seat));
+        let _ = self.waker.wake();
+    }
+}
+
+impl Drop for Seen {
+    /// Should that thread end, the event loop must not go by what it said last.
+    fn drop(&mut self) {
+        self.sender = None;
+        let _ = self.waker.wake();
+    }
+}
+
+impl Service<'_> {
+    /// Takes in what logind says of the seat, and the kernel, if it tells of a
+    /// switch (`vt`) or that the session is over (`over`). What was stamped after `sure` may be another's: then the
+    /// wait before began, which ended without such news.
+    pub(super) fn hear_of_seat(
+        &mut self,
+        sure: BootUs,
+        vt: bool,
+        over: bool,
+    ) -> anyhow::Result<()> {
+        let mut is_news = vt || over;
+        if let (true, Some(vt)) = (vt, &mut self.vt) {
+            vt.changed().context("the virtual terminal in front")?;
+            // Whatever is in front now, for a moment another may have been.
+            let (kind, why) = Because::Seat.mark();
+            self.close_since(sure, kind, why);
+        }
+        if over {
+            self.seat = Seat::Nobody;
+            self.watch_leader();
+        }
+        loop {
+            let seat = match self.seats.try_recv() {
+                Ok(seat) => seat,
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) if matches!(self.seat, Seat::Unknown(_)) => break,
+                Err(TryRecvError::Disconnected) => {
+                    log::error!("nobody follows logind any more; restart evscribed");
+                    Seat::Unknown("nobody follows logind any more".into())
+                }
+            };
+            if seat != self.seat {
+                is_news = true;
+                self.seat = seat;
+                self.watch_leader();
+            }
+        }
+        if is_news {
+            self.decide_since("seat", sure);
+        }
+        Ok(())
+    }
+
+    /// Watches the first process of the session at the seat, if there is one. Who
+    /// cannot be watched is not there.
+    fn watch_leader(&mut self) {
+        if let Some(before) = self.leader.take() {
+            // It is closed in any case.
+            let _ = self.poll.registry().deregister(&mut SourceFd(&before.fd()));
+        }
+        let Seat::Session(Session { leader: pid @ 1.., .. }) = self.seat else { return };
+        let watched = Leader::of(pid).and_then(|leader| {
+            let Some(leader) = leader else { return Ok(None) };
+            let registry = self.poll.registry();
+            registry.register(&mut SourceFd(&leader.fd()), LEADER, Interest::READABLE)?;
+            Ok(Some(leader))
+        });
+        match watched {
+            Ok(Some(leader)) => self.leader = Some(leader),
+            Ok(None) => self.seat = Seat::Nobody,
+            Err(error) => {
+                let why = format!("the session's first process cannot be watched ({error})");
+                self.seat = Seat::Unknown(why);
+            }
+        }
+    }
+
+    /// Asks the gate, and opens or closes as it says. `reason` is what made it ask.
+    pub(super) fn decide(&mut self, reason: &'static str) {
+        self.decide_since(reason, self.waited);
+    }
+
+    fn decide_since(&mut self, reason: &'static str, sure: BootUs) {
+        let now_us = clock_us();
+        let vt = self.vt.as_ref().and_then(Vt::number);
+        let verdict = self.gate.verdict(&self.seat, vt, now_us);
+        let wanted = match &verdict {
+            Verdict::Open(person) => Some(person),
+            Verdict::Closed(_) => None,
+        };
+        if wanted != self.open.as_ref() {
+            let (kind, why, unread) = self.ending(&verdict, reason);
+            match unread {
+                Unread::Read => self.close(kind, why, unread),
+                Unread::Discard => self.close_since(sure, kind, why),
+            }
+            if let Some(person) = wanted {
+                self.open_for(person.clone(), reason);
+            }
+        }
+        self.decide_at = self.gate.changes_at(&self.seat, now_us).map(|at_us| {
+            let until = u64::try_from(at_us.saturating_sub(now_us)).unwrap_or_default();
+            self.now + Duration::from_micros(until).min(LOOK_AGAIN)
+        });
+        self.tell(verdict);
+    }
+
+    /// How what is open now ends when that is the verdict.
+    fn ending(&self, verdict: &Verdict, reason: &'static str) -> (MarkKind, &'static str, Unread) {
+        let same = |person: &Person| {
+            self.open
+                .as_ref()
+                .is_none_or(|open| (open.uid, &open.session) == (person.uid, &person.session))
+        };
+        match verdict {
+            Verdict::Closed(closed) => {
+                let (kind, why) = closed.because.mark();
+                let unread =
+                    if closed.because.is_about_who() { Unread::Discard } else { Unread::Read };
+                (kind, why, unread)
+            }
+            Verdict::Open(person) if same(person) => (MarkKind::Stop, reason, Unread::Read),
+            Verdict::Open(_) => (MarkKind::Switch, "seat", Unread::Discard),
+        }
+    }
+
+    /// The person struck the hotkey, whose first key went down at `since`: they
+    /// pause, and nothing since then is kept.
+    pub(super) fn hotkey(&mut self, since: BootUs) {
+        let Some(uid) = self.open.as_ref().map(|person| person.uid) else { return };
+        let Some(pause_s) =
+            self.gate.policy().and_then(|policy| Some(policy.hotkey.as_ref()?.pause_s))
+        else {
+            return;
+        };
+        let now_us = clock_us();
+        let until_us = now_us.saturating_add(i64::from(pause_s) * 1_000_000);
+        if let Some(people) = self.gate.people_mut() {
+            people.pause(uid, until_us);
+        }
+        let subject = self.subject.clone();
+        self.close_since(since, MarkKind::Pause, "hotkey");
+        if let Some(subject) = subject {
+            self.note(paused(subject, until_us, "hotkey"));
+        }
+        self.save_people();
+        self.decide("hotkey");
+    }
+
+    /// Closes every device; nothing stamped at or after `since` is kept.
+    fn close_since(&mut self, since: BootUs, kind: MarkKind, why: &'static str) {
+        let Some(subject) = self.subject.clone() else { return };
+        let is_all_here = self.devices.forget_since(since);
+        self.close(kind, why, Unread::Discard);
+        if is_all_here {
+            return;
+        }
+        // Some of it is on its way to the disk.
+        let now_us = clock_us();
+        let ago = evscribe_reader::now().ok().and_then(|now| now.since(since));
+        let ago_us = ago.map_or(0, |ago| i64::try_from(ago.as_micros()).unwrap_or(i64::MAX));
+        let from_us = now_us.saturating_sub(ago_us).saturating_sub(ANCHOR_SLACK_US);
+        self.forget_span(None, vec![subject], (from_us, now_us + 1), false, why);
+    }
+}
