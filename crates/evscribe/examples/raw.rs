@@ -19,12 +19,10 @@ use evscribe_model::{
 };
 use evscribe_normalizer::{Counters, Normalizer};
 use evscribe_policy::Redactor;
-use evscribe_reader::{Assembler, Piece};
+use evscribe_reader::{Assembler, EVENT_BYTES, Piece, event};
 use evscribe_sink::{Clock, Dataset, Provenance, SegmentId, SegmentWriter};
 use nix::time::{ClockId, clock_gettime};
 
-/// Bytes of a `struct input_event` on a 64-bit kernel.
-const EVENT_BYTES: usize = 24;
 /// Events that are taken from a file at once, as from a device.
 const BATCH_EVENTS: usize = 1024;
 /// Rows that go to the sink at once.
@@ -78,21 +76,6 @@ fn device(id: i16, name: &str) -> Result<Device, Box<dyn Error>> {
         _ => return Err(format!("what is a {name}? keyboard, mouse and touchpad are known").into()),
     }
     Ok(device)
-}
-
-fn event(bytes: &[u8]) -> Option<RawEvent> {
-    let (seconds, rest) = bytes.split_first_chunk::<8>()?;
-    let (micros, rest) = rest.split_first_chunk::<8>()?;
-    let (kind, rest) = rest.split_first_chunk::<2>()?;
-    let (code, rest) = rest.split_first_chunk::<2>()?;
-    let value = rest.first_chunk::<4>()?;
-    let at_us = u64::from_le_bytes(*seconds) * 1_000_000 + u64::from_le_bytes(*micros);
-    Some(RawEvent {
-        at: BootUs::new(at_us),
-        kind: u16::from_le_bytes(*kind),
-        code: u16::from_le_bytes(*code),
-        value: i32::from_le_bytes(*value),
-    })
 }
 
 impl Source {

@@ -1,9 +1,14 @@
 //! The command line: help, man pages and completions all come from here.
 
+mod rights;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evscribe_model::{KeyLevel, PointerLevel};
+use evscribe_sink::Table;
+
+pub(crate) use rights::{AcknowledgeArgs, ForgetArgs, LedgerCommand, MyDataCommand, RightsCommand};
 
 /// Openly declared recording of how people work with keyboard, mouse, touchpad
 /// and touchscreen, as Parquet.
@@ -27,8 +32,10 @@ pub(crate) enum Command {
     Record(RecordArgs),
     /// List every input device: whether it is read, and why or why not.
     Devices,
-    /// Tell in words what the service collects, from whom, and why or why not.
+    /// Tell in words what the service collects, why, by whom, and how you stand.
     Status,
+    #[command(flatten)]
+    Rights(RightsCommand),
     /// Turn recordings of evemu or `libinput record` into a dataset.
     ///
     /// They go the way of live events: normaliser, level, Parquet. Importing a
@@ -37,6 +44,9 @@ pub(crate) enum Command {
     /// Check, count and look at a dataset.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Check a policy, and write the assessment of what it means.
+    #[command(subcommand)]
+    Policy(crate::policy::PolicyCommand),
     /// Write man pages and shell completions below a directory.
     #[command(hide = true)]
     Manual {
@@ -128,4 +138,16 @@ pub(crate) enum TableArg {
     Touch,
     Marks,
     Devices,
+}
+
+impl TableArg {
+    /// The table that it names.
+    pub(crate) const fn table(self) -> Table {
+        match self {
+            Self::Events => Table::Events,
+            Self::Touch => Table::Touch,
+            Self::Marks => Table::Marks,
+            Self::Devices => Table::Devices,
+        }
+    }
 }

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use evscribe_sink::Table;
-use evscribe_sink::inspect::{self, Stats, VerifyReport};
+use evscribe_sink::inspect::{self, Head, Stats, VerifyReport};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::args::{DataCommand, TableArg};
 use crate::table;
@@ -80,7 +80,11 @@ pub(crate) fn stats(dir: &Path, as_json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn counts(out: &mut impl Write, stats: &Stats) -> Result<()> {
+/// What there is, by table, kind and device.
+///
+/// # Errors
+/// Where `out` takes nothing more.
+pub(crate) fn counts(out: &mut impl Write, stats: &Stats) -> Result<()> {
     let mut rows = Vec::new();
     let mut line = |what: &str, of: &str, count: u64, note: String| {
         rows.push([what.to_owned(), of.to_owned(), count.to_string(), note]);
@@ -155,23 +159,27 @@ fn opening(out: &mut impl Write, dir: &Path) -> Result<()> {
 }
 
 fn head(dir: &Path, rows: usize, table: TableArg, as_json: bool) -> Result<ExitCode> {
-    let table = match table {
-        TableArg::Events => Table::Events,
-        TableArg::Touch => Table::Touch,
-        TableArg::Marks => Table::Marks,
-        TableArg::Devices => Table::Devices,
-    };
-    let head = inspect::head(dir, rows, table)?;
+    let head = inspect::head(dir, rows, table.table())?;
     let mut out = std::io::stdout().lock();
     if as_json {
-        let rows: Vec<serde_json::Map<String, Value>> = head
-            .rows
-            .into_iter()
-            .map(|row| head.columns.iter().cloned().zip(row).collect())
-            .collect();
-        print_json(&mut out, &rows)?;
-        return Ok(ExitCode::SUCCESS);
+        print_json(&mut out, &objects(head))?;
+    } else {
+        print_rows(&mut out, head)?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Rows as programs take them: an object each.
+pub(crate) fn objects(head: Head) -> Vec<Map<String, Value>> {
+    let Head { columns, rows } = head;
+    rows.into_iter().map(|row| columns.iter().cloned().zip(row).collect()).collect()
+}
+
+/// Rows as people read them: a line each.
+///
+/// # Errors
+/// Where `out` takes nothing more.
+pub(crate) fn print_rows(out: &mut impl Write, head: Head) -> std::io::Result<()> {
     let cell = |value: Value| match value {
         Value::Null => String::new(),
         Value::String(text) => text,
@@ -179,6 +187,5 @@ fn head(dir: &Path, rows: usize, table: TableArg, as_json: bool) -> Result<ExitC
     };
     let lines: Vec<Vec<String>> =
         head.rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect();
-    table::print(&mut out, &head.columns, &lines)?;
-    Ok(ExitCode::SUCCESS)
+    table::print(out, &head.columns, &lines)
 }

@@ -7,7 +7,10 @@ mod devices;
 mod import;
 mod manual;
 mod person;
+mod policy;
 mod record;
+mod rights;
+mod service;
 mod status;
 mod table;
 
@@ -25,6 +28,8 @@ fn main() -> ExitCode {
         Command::Status => status::run(cli.json),
         Command::Import(args) => import::run(&args, cli.json),
         Command::Data(command) => data::run(&command, cli.json),
+        Command::Policy(command) => policy::run(&command, cli.json),
+        Command::Rights(command) => rights::run(&command, cli.json),
         Command::Manual { dir } => manual::run(&dir),
     };
     outcome.unwrap_or_else(|error| {
