@@ -11,6 +11,9 @@ unitdir     = $(DESTDIR)/usr/lib/systemd/system
 sysusersdir = $(DESTDIR)/usr/lib/sysusers.d
 tmpfilesdir = $(DESTDIR)/usr/lib/tmpfiles.d
 rulesdir    = $(DESTDIR)/usr/lib/udev/rules.d
+busdir      = $(DESTDIR)/usr/share/dbus-1
+actionsdir  = $(DESTDIR)/usr/share/polkit-1/actions
+profiledir  = $(DESTDIR)/etc/profile.d
 bindir      = $(DESTDIR)$(PREFIX)/bin
 sharedir    = $(DESTDIR)$(PREFIX)/share
 docdir      = $(sharedir)/doc/evscribe
@@ -66,8 +69,12 @@ install:
 	install -D -m 0644 systemd/evscribe.sysusers $(sysusersdir)/evscribe.conf
 	install -D -m 0644 systemd/evscribe.tmpfiles $(tmpfilesdir)/evscribe.conf
 	install -D -m 0644 -t $(rulesdir) udev/70-evscribe.rules
+	install -D -m 0644 -t $(busdir)/system.d systemd/org.evscribe.Collector1.conf
+	install -D -m 0644 -t $(busdir)/interfaces systemd/org.evscribe.Collector1.xml
+	install -D -m 0644 -t $(actionsdir) systemd/org.evscribe.collector1.policy
+	install -D -m 0644 -t $(profiledir) systemd/evscribe.sh
 	install -D -m 0644 -t $(docdir) README.md LICENSE LICENSE-APACHE LICENSE-MIT CHANGELOG.md
-	install -D -m 0644 -t $(docdir) docs/ARCHITECTURE.md docs/FORMAT.md docs/PRIVACY.md docs/PERFORMANCE.md
+	install -D -m 0644 -t $(docdir) docs/ARCHITECTURE.md docs/FORMAT.md docs/PRIVACY.md docs/PERFORMANCE.md docs/SECURITY.md
 	install -D -m 0644 -t $(docdir) systemd/policy.example.toml
 	target/release/evscribe manual $(sharedir)
 	@$(MAKE) --no-print-directory $(if $(DESTDIR),staged,activate)
@@ -83,22 +90,25 @@ activate:
 	systemd-tmpfiles --create evscribe.conf
 	@test -e $(key) || { umask 0377 && head -c 32 /dev/urandom > $(key) && echo "made $(key): keep it, nothing sealed later can be named alike without it"; }
 	-systemctl daemon-reload
+	-systemctl reload dbus
 	-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change
-	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: systemctl enable --now evscribed"
+	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: evscribe policy check; systemctl enable --now evscribed; and each person: evscribe acknowledge"
 
 ## uninstall: take away what install put there; data, policy and key stay
 uninstall:
 	$(if $(DESTDIR),,-systemctl disable --now evscribed)
 	rm -f $(bindir)/evscribed $(bindir)/evscribe
 	rm -f $(unitdir)/evscribed.service $(sysusersdir)/evscribe.conf $(tmpfilesdir)/evscribe.conf
-	rm -f $(rulesdir)/70-evscribe.rules
+	rm -f $(rulesdir)/70-evscribe.rules $(profiledir)/evscribe.sh
+	rm -f $(busdir)/system.d/org.evscribe.Collector1.conf $(busdir)/interfaces/org.evscribe.Collector1.xml
+	rm -f $(actionsdir)/org.evscribe.collector1.policy
 	rm -f $(sharedir)/man/man1/evscribe.1 $(sharedir)/man/man1/evscribe-*.1 $(sharedir)/man/man8/evscribed.8
 	rm -f $(sharedir)/bash-completion/completions/evscribe $(sharedir)/zsh/site-functions/_evscribe
 	rm -f $(sharedir)/fish/vendor_completions.d/evscribe.fish
 	rm -rf $(docdir)
 	$(if $(DESTDIR),,-systemctl daemon-reload)
 	$(if $(DESTDIR),,-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change)
-	@echo "what was collected stays in /var/lib/evscribe, policy and key in /etc/evscribe: remove them if nobody needs them"
+	@echo "what was collected and what people decided stays in /var/lib/evscribe, policy and key in /etc/evscribe: remove them if nobody needs them"
 
 clean:
 	rm -rf target

@@ -10,6 +10,7 @@ REPO = Path(__file__).resolve().parents[2]
 
 # The tree that `make install PREFIX=/usr` leaves, compared whole.
 INSTALLED = """
+/etc/profile.d/evscribe.sh
 /usr/bin/evscribe
 /usr/bin/evscribed
 /usr/lib/systemd/system/evscribed.service
@@ -17,6 +18,8 @@ INSTALLED = """
 /usr/lib/tmpfiles.d/evscribe.conf
 /usr/lib/udev/rules.d/70-evscribe.rules
 /usr/share/bash-completion/completions/evscribe
+/usr/share/dbus-1/interfaces/org.evscribe.Collector1.xml
+/usr/share/dbus-1/system.d/org.evscribe.Collector1.conf
 /usr/share/doc/evscribe/ARCHITECTURE.md
 /usr/share/doc/evscribe/CHANGELOG.md
 /usr/share/doc/evscribe/FORMAT.md
@@ -26,18 +29,39 @@ INSTALLED = """
 /usr/share/doc/evscribe/PERFORMANCE.md
 /usr/share/doc/evscribe/PRIVACY.md
 /usr/share/doc/evscribe/README.md
+/usr/share/doc/evscribe/SECURITY.md
 /usr/share/doc/evscribe/policy.example.toml
 /usr/share/fish/vendor_completions.d/evscribe.fish
+/usr/share/man/man1/evscribe-acknowledge.1
 /usr/share/man/man1/evscribe-data-head.1
 /usr/share/man/man1/evscribe-data-stats.1
 /usr/share/man/man1/evscribe-data-verify.1
 /usr/share/man/man1/evscribe-data.1
 /usr/share/man/man1/evscribe-devices.1
+/usr/share/man/man1/evscribe-erase-of.1
+/usr/share/man/man1/evscribe-forget.1
+/usr/share/man/man1/evscribe-hold.1
 /usr/share/man/man1/evscribe-import.1
+/usr/share/man/man1/evscribe-ledger-show.1
+/usr/share/man/man1/evscribe-ledger-verify.1
+/usr/share/man/man1/evscribe-ledger.1
+/usr/share/man/man1/evscribe-level.1
+/usr/share/man/man1/evscribe-my-data-export.1
+/usr/share/man/man1/evscribe-my-data-show.1
+/usr/share/man/man1/evscribe-my-data.1
+/usr/share/man/man1/evscribe-notice.1
+/usr/share/man/man1/evscribe-opt-out.1
+/usr/share/man/man1/evscribe-pause.1
+/usr/share/man/man1/evscribe-policy-check.1
+/usr/share/man/man1/evscribe-policy-dpia.1
+/usr/share/man/man1/evscribe-policy.1
 /usr/share/man/man1/evscribe-record.1
+/usr/share/man/man1/evscribe-release.1
+/usr/share/man/man1/evscribe-resume.1
 /usr/share/man/man1/evscribe-status.1
 /usr/share/man/man1/evscribe.1
 /usr/share/man/man8/evscribed.8
+/usr/share/polkit-1/actions/org.evscribe.collector1.policy
 /usr/share/zsh/site-functions/_evscribe
 """.split()
 
@@ -91,5 +115,7 @@ def it_has_no_network_by_construction():
 
 def it_documents_every_command(staged):
     page = (staged / "usr/share/man/man1/evscribe.1").read_text()
-    for verb in ("record", "devices", "status", "import", "data"):
-        assert f"evscribe\\-{verb}(1)" in page or f"evscribe\\-{verb}" in page, verb
+    verbs = "record devices status notice acknowledge level opt-out pause resume forget my-data ledger hold release"
+    for verb in (verbs + " erase-of import data").split():
+        named = "evscribe\\-" + verb.replace("-", "\\-")
+        assert named in page, verb
