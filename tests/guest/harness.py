@@ -82,13 +82,21 @@ class Guest:
     def json(self, name: str):
         return json.loads(self.text(name))
 
+    def json_lines(self, name: str) -> list[dict]:
+        return [json.loads(line) for line in self.text(name).splitlines()]
+
     def sent(self, name: str) -> list[dict]:
         """The generator's record of a play: {t_us, device, events} a report."""
         return self.sent_at(f"sent/{name}.jsonl")
 
     def sent_at(self, path: str) -> list[dict]:
         """The generator's record in a file of that name."""
-        return [json.loads(line) for line in self.text(path).splitlines()]
+        return self.json_lines(path)
+
+    def moment(self, name: str) -> int:
+        """When the steps said `moment NAME`, µs on the boot clock, to 10 ms."""
+        (at,) = [line.split()[1] for line in self.text("moments").splitlines() if line.split()[0] == name]
+        return int(at)
 
     def printed(self, name: str):
         return self.json(f"printed/{name}")

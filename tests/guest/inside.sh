@@ -75,27 +75,66 @@ install_evscribe() {
     say "evscribe is installed"
 }
 
-# policy USER LEVEL: USER acknowledged the notice and chose LEVEL.
+# policy USER LEVEL: keys are kept up to LEVEL. USER is the person whom start_service
+# has acknowledge the notice.
+notice=guest-1
 policy() {
+    person=$1
+    person_level=$2
     local file
     file=$(mktemp)
     cat >"$file" <<TOML
+purpose = "to prove on a virtual machine what evscribe does"
+lawful_basis = "legitimate_interest"
+relationship = "study"
+dpia_reference = "DPIA-guest"
+[controller]
+name = "Guest Ltd"
+contact = "privacy@guest.example"
 [notice]
-version = "guest-1"
+version = "$notice"
 [level]
 keys = "$2"
 $([ "$2" != full ] || echo 'keys_full_reason = "rows are compared with what was sent"')
 pointer = "full"
-[[acknowledged]]
-user = "$1"
-notice = "guest-1"
-keys = "$2"
 [retention]
 days = 30
 max_mib = 2048
 TOML
     install -D -m 0644 "$file" /etc/evscribe/policy.toml
     rm -f "$file"
+}
+
+# drop_in NAME: standard input becomes a drop-in of the policy.
+drop_in() { install -D -m 0644 /dev/stdin "/etc/evscribe/policy.d/$1.toml"; }
+
+# as USER COMMAND…: without a login session of its own, as from a terminal of theirs.
+as() {
+    local user=$1
+    shift
+    runuser -u "$user" -- "$@"
+}
+
+# bus USER METHOD [SIGNATURE ARGUMENTS…]: calls the service as that person.
+service_name=org.evscribe.Collector1
+service_path=/org/evscribe/Collector1
+bus() {
+    local user=$1
+    shift
+    as "$user" busctl --json=short call $service_name $service_path $service_name "$@"
+}
+answers() { busctl get-property $service_name $service_path $service_name State; }
+
+# acknowledge_as USER LEVEL: USER acknowledges the notice and chooses LEVEL of keys.
+acknowledge_as() {
+    as "$1" evscribe acknowledge --notice "$notice" --keys "$2" --pointer full </dev/null
+}
+
+# moment NAME: what time it is on the boot clock, to 10 ms, into moments.
+moment() {
+    local up
+    read -r up _ </proc/uptime
+    echo "$1 ${up/./}0000" >>"$scratch/moments"
 }
 
 main_pid() { systemctl show -P MainPID evscribed; }
@@ -134,9 +173,12 @@ memory_disk() {
     say "state lies on $(df -h --output=size,fstype /var/lib/evscribe | tail -n 1) in memory"
 }
 
+# The service runs, the person of the policy acknowledges, devices are open.
 start_service() {
     warm evscribed evscribe "$hands"
     systemctl enable --now evscribed
+    until_true 30 answers
+    acknowledge_as "$person" "$person_level" >"$scratch/acknowledged"
     if ! until_true 30 collects; then
         systemctl status --no-pager -l evscribed || true
         return 1

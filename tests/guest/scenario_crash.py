@@ -46,7 +46,7 @@ def sent(guest, name: str) -> list[tuple]:
 def rows(guest, name: str) -> list[tuple]:
     """(stamped at µs, row), in the order of time."""
     mine = [row for row in guest.dataset.of_device("events", f"evscribe hands {name}") if not row["inferred"]]
-    return sorted((row["boot_us"], event_row(row)) for row in mine)
+    return sorted(((row["boot_us"], event_row(row)) for row in mine), key=lambda row: row[0])
 
 
 def lives(guest) -> list[tuple[int, int]]:

@@ -2,8 +2,11 @@
 
 INSIDE = """
 install_evscribe
+# login_of USER-ID COMMAND…: in a login of theirs, as pam_loginuid sets it; the
+# kernel keeps it over sudo and su.
+login_of() { sh -c 'echo "$1" >/proc/self/loginuid && shift && exec "$@"' sh "$@"; }
 # As ann would with sudo; there is no service and no policy.
-as_ann() { SUDO_UID=1000 SUDO_USER=ann "$@"; }
+as_ann() { login_of 1000 env SUDO_UID=1000 SUDO_USER=ann "$@"; }
 as_ann evscribe record --for 14 --level timing --out $scratch/dataset --state $scratch/state \
     >$scratch/stdout 2>$scratch/stderr &
 recording=$!
@@ -19,6 +22,14 @@ else
     echo $? >$scratch/refused-code
 fi
 ls $scratch/refused >$scratch/refused-files 2>&1 || true
+# Whoever is root may set SUDO_UID: neither in no login nor in ann's is that bob.
+naming_bob() {
+    "$@" env SUDO_UID=1001 SUDO_USER=bob \
+        evscribe record --for 2 --out $scratch/named --state $scratch/state
+}
+naming_bob >$scratch/named-in-none 2>&1 || echo $? >>$scratch/named-codes
+naming_bob login_of 1000 >$scratch/named-in-anns 2>&1 || echo $? >>$scratch/named-codes
+ls $scratch/named >$scratch/named-files 2>&1 || true
 keep
 """
 
@@ -54,5 +65,13 @@ def it_keeps_its_key_to_itself(guest):
 
 def it_records_nothing_while_another_is_at_the_seat(guest):
     assert guest.text("refused-code").strip() == "1"
-    assert "the seat is not ann's now" in guest.text("refusal")
+    assert "somebody else is at the seat, so nothing is recorded" in guest.text("refusal")
     assert "No such file" in guest.text("refused-files")
+
+
+def it_records_nobody_whom_sudo_names_without_their_login(guest):
+    assert guest.text("named-codes").split() == ["1", "1"]
+    refusal = "SUDO_UID says user bob, but this"
+    assert refusal + " command belongs to no login" in guest.text("named-in-none")
+    assert refusal + " login is ann's" in guest.text("named-in-anns")
+    assert "No such file" in guest.text("named-files")

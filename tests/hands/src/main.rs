@@ -23,6 +23,7 @@ mod pointing;
 mod random;
 mod raw;
 mod score;
+mod script;
 #[cfg(test)]
 mod tests;
 mod touch;
@@ -94,6 +95,14 @@ enum What {
         hz: u64,
         #[arg(long, default_value_t = 10)]
         seconds: u64,
+    },
+    /// A keyboard that types these keys: `z q x leftctrl+leftalt+pause .500 a`
+    Type {
+        /// Kernel names without `KEY_`, chords joined by `+`, `.500` waits 500 ms
+        words: String,
+        /// How often
+        #[arg(long, default_value_t = 1)]
+        times: u64,
     },
     /// A touchpad under up to five fingers
     Touchpad {
@@ -221,6 +230,12 @@ fn perform(what: &What, player: &mut Player, random: &mut Random) -> Result<()> 
         }),
         What::Strokes { hz, seconds } => {
             one(player, &catalogue::keyboard(), |d| keyboard::strokes(d, hz, seconds))
+        }
+        What::Type { ref words, times } => {
+            let device = player.plug(&script::keyboard())?;
+            let score = script::strokes(words, device, times)?;
+            player.settle(&[device])?;
+            player.play(&score)
         }
         What::Touchpad { hz, fingers, seconds } => one(player, &catalogue::touchpad(), |d| {
             touch::gestures(random, Surface::pad(d), fingers.clamp(1, 5), hz, seconds)

@@ -7,6 +7,7 @@ use crate::keyboard::Typist;
 use crate::mouse::{self, Wheel};
 use crate::random::Random;
 use crate::score::Score;
+use crate::script;
 use crate::touch::{Surface, gestures};
 use crate::zoo;
 
@@ -67,6 +68,21 @@ fn every_press_has_its_release() {
             60,
         ));
     }
+}
+
+#[test]
+fn a_script_types_its_keys_in_order_and_its_chords_together() {
+    let score = script::strokes("z leftctrl+pause .500 q", 0, 2).unwrap();
+    keys_balance(&score);
+    let codes: Vec<_> = in_time(&score)
+        .iter()
+        .flat_map(|note| &note.values)
+        .filter(|value| value.0 == 1)
+        .map(|value| (value.1, value.2))
+        .collect();
+    let once = [(44, 1), (44, 0), (29, 1), (119, 1), (29, 0), (119, 0), (16, 1), (16, 0)];
+    assert_eq!(codes, [once, once].concat());
+    assert!(script::strokes("hyperdrive", 0, 1).is_err());
 }
 
 #[test]
