@@ -71,6 +71,14 @@ impl Clock {
         Ok(self.anchor)
     }
 
+    /// Whether the machine slept since that was last told by [`Clock::changed`].
+    ///
+    /// # Errors
+    /// Where a clock cannot be read.
+    pub(crate) fn has_slept(&self) -> std::io::Result<bool> {
+        Ok(read()?.1.saturating_sub(self.slept) >= SLEEP_MIN)
+    }
+
     /// What changed since the last anchor, and watches on.
     ///
     /// # Errors

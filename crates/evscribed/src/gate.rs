@@ -47,6 +47,14 @@ pub enum Verdict {
     Closed(Closed),
 }
 
+impl Verdict {
+    /// Whether nobody may be, because of this.
+    #[must_use]
+    pub fn is_of(&self, because: Because) -> bool {
+        matches!(self, Self::Closed(closed) if closed.because == because)
+    }
+}
+
 /// Why nobody may be recorded. It names no person: everybody may read it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Closed {

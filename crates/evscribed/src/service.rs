@@ -35,6 +35,7 @@ use crate::seat::Seat;
 use crate::status::{Face, State, Status};
 use crate::vt::Vt;
 use rights::Ticket;
+use seated::Doubt;
 
 const SIGNALS: Token = Token(0);
 const LINKS: Token = Token(1);
@@ -118,6 +119,8 @@ pub struct Service<'a> {
     reports: Receiver<Report>,
     seats: Receiver<Seat>,
     seat: Seat,
+    /// While the machine may be falling asleep or waking.
+    doubt: Option<Doubt>,
     /// The first process of the session at the seat.
     leader: Option<Leader>,
     bus: Option<Bus>,

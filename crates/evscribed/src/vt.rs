@@ -13,6 +13,11 @@ use std::os::unix::fs::FileExt;
 /// Where the kernel says it.
 const ACTIVE: &str = "/sys/class/tty/tty0/active";
 
+/// The terminal that the kernel puts in front while the machine falls asleep; when
+/// it wakes the one before comes back. Source: `SUSPEND_CONSOLE` in
+/// `kernel/power/console.c`.
+const SLEEP: u32 = 63;
+
 /// More than the name of a terminal and its line end, bytes.
 const NAME_BYTES: usize = 64;
 
@@ -67,6 +72,11 @@ impl Vt {
             self.active = name.into();
         }
         Ok(is_other)
+    }
+
+    /// Whether the machine is falling asleep, unless somebody chose that terminal.
+    pub(crate) fn is_sleep(&self) -> bool {
+        self.number() == Some(SLEEP)
     }
 
     /// Number of the active terminal when last read, 1 for `tty1`; `None` for what

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use evscribe_model::{BootUs, MarkKind};
@@ -25,6 +25,25 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// A span told by the wall clock begins so much earlier: the anchor of the file
 /// it is in may be a little off.
 const ANCHOR_SLACK_US: i64 = 50_000;
+
+/// A machine that falls asleep or wakes is given so long for the terminal and for
+/// logind to say what they said before.
+const SLEEP_TAKES: Duration = Duration::from_secs(2);
+
+/// The kernel has the seat switched as the machine falls asleep, and back as it
+/// wakes: the same person is there. If it was no sleep after all, what was read
+/// since may be another's, and goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    /// The terminal that was in front, and comes back.
+    vt: Option<u32>,
+    /// Since when.
+    since: BootUs,
+    /// Until when nobody is taken for another.
+    until: Instant,
+    /// What speaks against the person waits for it.
+    waits: bool,
+}
 
 /// What the thread that follows logind tells the event loop through.
 pub(super) struct Seen {
@@ -59,8 +78,7 @@ impl Service<'_> {
         over: bool,
     ) -> anyhow::Result<()> {
         let mut is_news = vt || over;
-        if let (true, Some(vt)) = (vt, &mut self.vt) {
-            vt.changed().context("the virtual terminal in front")?;
+        if vt && !self.is_sleep(sure)? {
             // Whatever is in front now, for a moment another may have been.
             let (kind, why) = Because::Seat.mark();
             self.close_since(sure, kind, why);
@@ -89,6 +107,23 @@ impl Service<'_> {
             self.decide_since("seat", sure);
         }
         Ok(())
+    }
+
+    /// Whether the machine falls asleep or wakes, now that the kernel tells of
+    /// another terminal in front.
+    fn is_sleep(&mut self, sure: BootUs) -> anyhow::Result<bool> {
+        let Some(vt) = &mut self.vt else { return Ok(false) };
+        let before = self.doubt.map_or(vt.number(), |doubt| doubt.vt);
+        vt.changed().context("the virtual terminal in front")?;
+        let is_back = vt.number() == before;
+        if !(vt.is_sleep() || is_back && (self.doubt.is_some() || self.clock.has_slept()?)) {
+            self.doubt = None;
+            return Ok(false);
+        }
+        let since = self.doubt.map_or(sure, |doubt| doubt.since);
+        let waits = self.doubt.is_some_and(|doubt| doubt.waits);
+        self.doubt = Some(Doubt { vt: before, since, until: self.now + SLEEP_TAKES, waits });
+        Ok(true)
     }
 
     /// Watches the first process of the session at the seat, if there is one. Who
@@ -128,6 +163,24 @@ impl Service<'_> {
             Verdict::Open(person) => Some(person),
             Verdict::Closed(_) => None,
         };
+        let mut sure = sure;
+        if let Some(doubt) = &mut self.doubt {
+            let is_on = self.now < doubt.until;
+            let sleeps = self.vt.as_ref().is_some_and(Vt::is_sleep) || self.seat == Seat::Nobody;
+            if is_on && sleeps && verdict.is_of(Because::Seat) {
+                doubt.waits = true;
+                self.decide_at = Some(doubt.until);
+                return;
+            }
+            if is_on && wanted == self.open.as_ref() {
+                doubt.waits = false;
+            } else {
+                if doubt.waits {
+                    sure = sure.min(doubt.since);
+                }
+                self.doubt = None;
+            }
+        }
         if wanted != self.open.as_ref() {
             let (kind, why, unread) = self.ending(&verdict, reason);
             match unread {
@@ -155,9 +208,11 @@ impl Service<'_> {
         match verdict {
             Verdict::Closed(closed) => {
                 let (kind, why) = closed.because.mark();
-                let unread =
-                    if closed.because.is_about_who() { Unread::Discard } else { Unread::Read };
-                (kind, why, unread)
+                // Somebody else who did not acknowledge is no reason to read them.
+                let is_theirs = matches!((&self.seat, &self.open), (Seat::Session(session), Some(open))
+                    if (session.uid, &session.id) == (open.uid, &open.session));
+                let is_sure = is_theirs && !closed.because.is_about_who();
+                (kind, why, if is_sure { Unread::Read } else { Unread::Discard })
             }
             Verdict::Open(person) if same(person) => (MarkKind::Stop, reason, Unread::Read),
             Verdict::Open(_) => (MarkKind::Switch, "seat", Unread::Discard),

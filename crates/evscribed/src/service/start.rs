@@ -135,6 +135,7 @@ impl<'a> Service<'a> {
             reports,
             seats,
             seat: Seat::Unknown("logind has not been asked yet".into()),
+            doubt: None,
             leader: None,
             bus,
             waker,
