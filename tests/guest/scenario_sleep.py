@@ -1,5 +1,6 @@
 """The machine sleeps (ACPI S3) under typing and is woken by its clock: a mark says how
-long, the file before is closed, the next has an anchor of its own, nothing is lost.
+long, the file before is closed, the next has an anchor of its own, nothing is lost,
+and the person is not taken for another.
 
 The hardware clock follows the host here: it alone goes on in a sleep, as a real one
 does, and has to wake the machine; virtual time stands still meanwhile. The lighter
@@ -53,16 +54,27 @@ moving=$!
 sleep 4
 let_go_of_shares
 sleep 4
-# Without a graphics driver the kernel leaves the person's terminal for a sleep.
-# Machines that people sit at do not: there, logind sees nothing of it.
-systemctl kill -s STOP systemd-logind
-asleep seated
-systemctl kill -s CONT systemd-logind
+# Without a graphics driver the kernel leaves the person's terminal for a sleep, and
+# logind says that nobody is there.
+asleep typing
 wait $typing $moving
 sleep 2
-asleep away
-until_true 20 collects
+asleep idle
+collects
 "$hands" --wait-for evscribed --record $scratch/sent/later.jsonl keyboard --seconds 5
+sleep 2
+# Somebody goes to the terminal of sleeps, and the machine does not sleep.
+"$hands" --wait-for evscribed --record $scratch/sent/elsewhere.jsonl keyboard --seconds 6 &
+typing=$!
+sleep 2
+moment left
+chvt 63
+sleep 3
+collects_not
+chvt 1
+until_true 10 collects
+moment back
+wait $typing
 sleep 2
 take_shares
 bring_out
@@ -89,23 +101,25 @@ def by_code(reports: list[tuple]) -> dict:
 
 
 def it_sleeps_twice_and_survives(guest):
-    for name in ("seated", "away"):
+    for name in ("typing", "idle"):
         # The hardware clock counts whole seconds.
         assert (ASLEEP_S - 2) * 1_000_000 <= slept_us(guest, name)
     assert guest.unit()["NRestarts"] == "0"
 
 
 def it_marks_the_sleep_with_its_length(guest):
-    (mark,) = guest.dataset.marks("suspend")
-    assert mark["reason"] == "machine_slept"
-    assert abs(mark["until_us"] - mark["time_us"] - slept_us(guest, "seated")) < 10_000
-    assert clocks(guest, "seated-before")[0] <= mark["until_boot_us"] <= clocks(guest, "seated-after")[0] + 1_000_000
+    marks = sorted(guest.dataset.marks("suspend"), key=lambda mark: mark["boot_us"])
+    assert len(marks) == 2
+    for mark, name in zip(marks, ("typing", "idle")):
+        assert mark["reason"] == "machine_slept"
+        assert abs(mark["until_us"] - mark["time_us"] - slept_us(guest, name)) < 10_000
+        assert clocks(guest, f"{name}-before")[0] <= mark["until_boot_us"] <= clocks(guest, f"{name}-after")[0] + 1_000_000
 
 
 def it_loses_no_event_over_the_sleep(guest):
     """Each key in its order. The kernel lets go of what is held when the machine
     falls asleep, so such a release may come before it was sent."""
-    asleep, awake = clocks(guest, "seated-before")[0], clocks(guest, "seated-after")[0]
+    asleep, awake = clocks(guest, "typing-before")[0], clocks(guest, "typing-after")[0]
     for name, play in (("keyboard", "typed"), ("mouse", "moved")):
         sent = guest.sent(play)
         rows = guest.dataset.of_device("events", f"evscribe hands {name}")
@@ -122,7 +136,7 @@ def it_loses_no_event_over_the_sleep(guest):
 
 def it_closes_the_file_and_anchors_anew(guest):
     """No file has rows of before and of long after."""
-    (mark,) = guest.dataset.marks("suspend")
+    mark = min(guest.dataset.marks("suspend"), key=lambda mark: mark["boot_us"])
     anchors = sorted({int(metadata(file)["evscribe.anchor_boot_us"]) for file in guest.dataset.files("events")})
     assert anchors[0] < mark["boot_us"]
     assert [at for at in anchors if at >= mark["until_boot_us"]]
@@ -130,14 +144,27 @@ def it_closes_the_file_and_anchors_anew(guest):
         assert rows[-1]["boot_us"] <= mark["until_boot_us"] + 100_000 or rows[0]["boot_us"] >= mark["boot_us"]
 
 
-def it_says_that_the_person_was_away_where_the_terminal_was(guest):
-    since, until = clocks(guest, "away-before")[0], clocks(guest, "away-after")[0]
-    told = [m for m in guest.dataset.rows("marks") if m["device"] is None and m["boot_us"] >= since]
-    assert [m["mark"] for m in told][:2] == ["switch", "start"]
-    assert since <= told[0]["boot_us"] <= until and told[1]["boot_us"] >= until - 2_000_000
+def typed(guest, since: int, until: int) -> list[dict]:
+    rows = guest.dataset.of_device("events", "evscribe hands keyboard")
+    return [row for row in rows if since <= row["boot_us"] <= until]
+
+
+def it_takes_nobody_for_another_over_a_sleep(guest):
+    left = guest.moment("left")
+    told = [m["mark"] for m in guest.dataset.rows("marks") if m["device"] is None and m["boot_us"] < left]
+    assert told.count("start") == 1 and not {"switch", "stop"} & set(told)
     sent = guest.sent("later")
-    rows = [r for r in guest.dataset.of_device("events", "evscribe hands keyboard") if r["boot_us"] >= sent[0]["t_us"]]
-    assert_same(event_rows(rows), expected_events(sent))
+    assert_same(event_rows(typed(guest, sent[0]["t_us"], sent[-1]["t_us"] + 200_000)), expected_events(sent))
+
+
+def it_keeps_nothing_of_the_terminal_of_sleeps_where_the_machine_did_not_sleep(guest):
+    """Devices are open for the two seconds that a sleep may take."""
+    left, back = guest.moment("left"), guest.moment("back")
+    sent = [line["t_us"] for line in guest.sent("elsewhere")]
+    assert [t for t in sent if t < left - 20_000] and [t for t in sent if left + 20_000 < t < left + 1_500_000]
+    assert typed(guest, sent[0], left - 20_000)
+    assert not typed(guest, left + 20_000, back - 500_000)
+    assert [m for m in guest.dataset.marks("switch") if left <= m["boot_us"] <= back]
 
 
 def it_has_times_in_order_within_each_file(guest):

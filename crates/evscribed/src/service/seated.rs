@@ -113,6 +113,8 @@ impl Service<'_> {
     /// another terminal in front.
     fn is_sleep(&mut self, sure: BootUs) -> anyhow::Result<bool> {
         let Some(vt) = &mut self.vt else { return Ok(false) };
+        // One that is over, and that nothing waits for, is of a sleep before.
+        self.doubt = self.doubt.filter(|doubt| doubt.waits || self.now < doubt.until);
         let before = self.doubt.map_or(vt.number(), |doubt| doubt.vt);
         vt.changed().context("the virtual terminal in front")?;
         let is_back = vt.number() == before;
