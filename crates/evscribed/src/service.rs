@@ -5,11 +5,11 @@ mod asked;
 mod collect;
 mod rights;
 mod seated;
+mod settings;
 mod show;
 mod start;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use evscribe_model::{BootUs, MarkKind};
 use evscribe_normalizer::Counters;
 use evscribe_policy::Policy;
 use evscribe_reader::Watch;
-use evscribe_sink::{Command, Fact, Keys, Report, Retention, WRITER_VERSION};
+use evscribe_sink::{Command, Fact, Report, Retention, WRITER_VERSION};
 use mio::{Events, Poll, Token, Waker};
 use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
@@ -29,7 +29,6 @@ use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::devices::{Devices, Unread};
 use crate::gate::{Gate, Person};
-use crate::host::Host;
 use crate::leader::Leader;
 use crate::seat::Seat;
 use crate::status::{Face, State, Status};
@@ -71,35 +70,9 @@ const RETAIN_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 const RESERVED: i32 = 1 << 18;
 const RESERVED_RUNS: i32 = 1 << 10;
 
-/// Segments close after this long where no policy says otherwise.
-pub const SEGMENT_AGE: Duration = Duration::from_secs(60 * 60);
-/// And at this size of their journal, bytes.
-pub const SEGMENT_BYTES: u64 = 16 << 20;
 pub use rights::people;
+pub use settings::{SEGMENT_AGE, SEGMENT_BYTES, Settings};
 pub use start::LEDGER;
-
-/// Where things are and how they are kept.
-#[derive(Debug)]
-pub struct Settings {
-    /// Folder of links to the devices that may be read.
-    pub links: PathBuf,
-    /// Whether people are served over the bus: the service, not the foreground.
-    pub serves: bool,
-    /// Where what must survive is kept, outside the dataset.
-    pub state: PathBuf,
-    /// Where sealed files go.
-    pub dataset: PathBuf,
-    /// The workstation's key.
-    pub keys: Keys,
-    /// Which host and boot this is.
-    pub host: Host,
-    /// How long and how much sealed data stays.
-    pub retention: Retention,
-    /// A segment closes this long after its first row.
-    pub segment_age: Duration,
-    /// A segment closes when its journal is this large, bytes.
-    pub segment_bytes: u64,
-}
 
 /// The running collector.
 pub struct Service<'a> {
