@@ -1,6 +1,11 @@
 //! Journals: what a crash or a bad disk left of what was not sealed yet.
 
-use std::{collections::HashSet, fs, path::Path, sync::LazyLock};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs,
+    path::Path,
+    sync::LazyLock,
+};
 
 use arbitrary::{Result, Unstructured};
 use evscribe_model::*;
@@ -86,6 +91,22 @@ impl Written {
     }
 }
 
+impl Written {
+    /// The records that stand in `bytes`, in the order of the journal. One that
+    /// begins inside another, where a last byte happens to be a first one, is none.
+    fn found_in(&self, bytes: &[u8]) -> Vec<usize> {
+        let (mut found, mut at) = (BTreeSet::new(), 0);
+        while let Some(next) = find(&bytes[at..], &RECORD_MAGIC) {
+            at += next;
+            let is_here = |record: &usize| bytes[at..].starts_with(&self.bytes[self.span(*record)]);
+            let record = (0..self.records.len()).find(is_here);
+            at += record.map_or(1, |record| self.span(record).len());
+            found.extend(record);
+        }
+        found.into_iter().collect()
+    }
+}
+
 struct World {
     /// The one that is read, and a stranger under the same key.
     journals: [Written; 2],
@@ -166,10 +187,7 @@ impl World {
         let whole = |journal: &Written| -> Option<Vec<usize>> {
             let header = &journal.bytes[..journal.headers / 2];
             let at = find(bytes, header)?;
-            let rest = &bytes[at + header.len()..];
-            let is_there =
-                |record: &usize| find(rest, &journal.bytes[journal.span(*record)]).is_some();
-            Some((0..journal.records.len()).filter(is_there).collect())
+            Some(journal.found_in(&bytes[at + header.len()..]))
         };
         let first = |journal: &Written| find(bytes, &journal.bytes[..journal.headers / 2]);
         let [one, other] = &self.journals;

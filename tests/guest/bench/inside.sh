@@ -120,18 +120,24 @@ measure() {
     tell "$load" "$collector" "$(reports_of)" $((after - before)) "$peak" "$(stat -c %s "$file" 2>/dev/null || true)"
 }
 
+opens() { ls -l "/proc/$1/fd" | grep -q /dev/input/event; }
+
 # What the service itself does from its first instruction until it reads devices,
 # a keyboard and a mouse among them; systemd's sandbox aside.
 startup() {
     local state=/var/tmp/startup daemon
     rm -rf $state /run/startup
     mkdir -p $state /run/startup
+    # Somebody has to have acknowledged the notice.
+    start_service >/dev/null
+    systemctl stop evscribed
+    cp /var/lib/evscribe/people.toml $state/
     "$hands" --settle-ms 20000 desk --seconds 1 >/dev/null 2>&1 &
     sleep 5
     STATE_DIRECTORY=$state RUNTIME_DIRECTORY=/run/startup CREDENTIALS_DIRECTORY=/etc/evscribe \
         evscribed 2>/dev/null &
     daemon=$!
-    until ls -l /proc/$daemon/fd | grep -q /dev/input/event; do sleep 0.01; done
+    until_true 60 opens $daemon
     sleep 0.1
     cat /proc/$daemon/task/*/schedstat | awk '{ sum += $1 } END { print sum }' >"$scratch/startup-ns"
     say "startup: $(cat "$scratch/startup-ns") instructions"
