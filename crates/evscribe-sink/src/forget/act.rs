@@ -65,7 +65,9 @@ impl Store {
             let mut own = intent.fresh.clone();
             let numbers = fresh.unwrap_or(&mut own);
             let directory = self.dataset.directory().to_path_buf();
-            intent.ends_at_their_newest(&Dataset::files_of(&directory, &intent.subjects)?);
+            if intent.has_no_end() {
+                intent.end_behind(&Dataset::files_of(&directory, &intent.subjects)?);
+            }
             let Some(mut plan) = Plan::make(&directory, &intent, self.head(), numbers)? else {
                 return Ok(Fulfilled::Waits(format!(
                     "{} numbers for runs were reserved, more are needed; it is forgotten when \

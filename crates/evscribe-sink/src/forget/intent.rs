@@ -36,7 +36,7 @@ impl Intent {
     pub(crate) fn new(forget: &Forget) -> Result<Self, SinkError> {
         let Forget { subjects, from_us, until_us, fresh_run, runs, reason, erase, .. } = forget;
         // What is recorded later was not meant, however long this takes. Where the
-        // span has no end it is found once all is sealed: `ends_at_their_newest`.
+        // span has no end it is found once all is sealed: `end_behind`.
         let now_us = jiff::Timestamp::now().as_microsecond();
         let has_no_end = *until_us == i64::MAX && !erase;
         Ok(Self {
@@ -53,14 +53,17 @@ impl Intent {
         })
     }
 
+    /// Whether the span's end is still to be found.
+    pub(super) fn has_no_end(&self) -> bool {
+        self.until_us == i64::MAX
+    }
+
     /// Ends a span without end behind the newest row, which stands in the future
     /// where the clock was set back since.
-    pub(super) fn ends_at_their_newest(&mut self, theirs: &[SealedFile]) {
-        if self.until_us == i64::MAX {
-            let now_us = jiff::Timestamp::now().as_microsecond();
-            let newest = theirs.iter().map(|file| file.last_us.saturating_add(1)).max();
-            self.until_us = newest.map_or(now_us, |newest_us| newest_us.max(now_us));
-        }
+    pub(super) fn end_behind(&mut self, theirs: &[SealedFile]) {
+        let now_us = jiff::Timestamp::now().as_microsecond();
+        let newest = theirs.iter().map(|file| file.last_us.saturating_add(1)).max();
+        self.until_us = newest.map_or(now_us, |newest_us| newest_us.max(now_us));
     }
 
     /// Below which no run number is free.

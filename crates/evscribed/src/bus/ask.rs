@@ -108,10 +108,8 @@ impl Collector {
 
     /// Refuses, which is written down.
     pub(super) async fn deny<T>(&self, uid: u32, what: &'static str, why: String) -> Reply<T> {
-        match self.ask(uid, Request::Denied { what, why }).await {
-            Ok(other) => Err(unexpected(&other)),
-            Err(refusal) => Err(refusal),
-        }
+        let denied = self.ask(uid, Request::Denied { what, why }).await;
+        denied.and_then(|other| Err(unexpected(&other)))
     }
 
     pub(super) async fn ask_for_others(

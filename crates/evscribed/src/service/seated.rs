@@ -69,8 +69,9 @@ impl Drop for Seen {
 
 impl Service<'_> {
     /// Takes in what logind says of the seat, and the kernel, if it tells of a
-    /// switch (`vt`) or that the session is over (`over`). What was stamped after `sure` may be another's: then the
-    /// wait before began, which ended without such news.
+    /// switch (`vt`) or that the session is over (`over`). What was stamped after
+    /// `sure` may be another's: then the wait before began, which ended without
+    /// such news.
     pub(super) fn hear_of_seat(
         &mut self,
         sure: BootUs,
@@ -157,7 +158,7 @@ impl Service<'_> {
         self.decide_since(reason, self.waited);
     }
 
-    fn decide_since(&mut self, reason: &'static str, sure: BootUs) {
+    fn decide_since(&mut self, reason: &'static str, mut sure: BootUs) {
         let now_us = clock_us();
         let vt = self.vt.as_ref().and_then(Vt::number);
         let verdict = self.gate.verdict(&self.seat, vt, now_us);
@@ -165,7 +166,6 @@ impl Service<'_> {
             Verdict::Open(person) => Some(person),
             Verdict::Closed(_) => None,
         };
-        let mut sure = sure;
         if let Some(doubt) = &mut self.doubt {
             let is_on = self.now < doubt.until;
             let sleeps = self.vt.as_ref().is_some_and(Vt::is_sleep) || self.seat == Seat::Nobody;
