@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 
+from inside_kills import main_pid
+
 # Of forgetting, from the call to the answer, as measured in the guest; kills are
 # spread over it.
 FORGETTING_S = 0.15
@@ -25,17 +27,6 @@ def wall_us() -> int:
 
 def rfc3339(us: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(us // 1_000_000)) + f".{us % 1_000_000:06d}Z"
-
-
-def main_pid() -> int:
-    """The service's process, 0 while there is none."""
-    try:
-        for pid in open("/sys/fs/cgroup/system.slice/evscribed.service/cgroup.procs").read().split():
-            if open(f"/proc/{pid}/comm").read() == "evscribed\n":
-                return int(pid)
-    except OSError:
-        pass
-    return 0
 
 
 def round_of(chance: random.Random, n: int, hands: str, scratch: str) -> dict:

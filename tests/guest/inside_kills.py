@@ -76,4 +76,5 @@ def main(seed: int, count: int) -> None:
     wait_for(lambda: main_pid() not in (0, before) and collects(main_pid()), 30)
 
 
-main(int(sys.argv[1]), int(sys.argv[2]))
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
