@@ -25,9 +25,9 @@ def guest(request):
     pytest.fail(why, pytrace=False)
 
 
-def pytest_terminal_summary(terminalreporter):
-    """What was measured, of runs that pass too."""
-    if harness.FIGURES:
-        terminalreporter.section("measured")
-        for figure in harness.FIGURES:
-            terminalreporter.write_line(figure)
+@pytest.fixture(autouse=True)
+def figures(request):
+    """What a test measured goes along with its result, also from a worker."""
+    yield
+    while harness.FIGURES:
+        request.node.user_properties.append(("figure", harness.FIGURES.pop(0)))

@@ -23,7 +23,7 @@ RUNS = REPO / "target" / "guest" / "runs"
 PREAMBLE = "source /repo/tests/guest/inside.sh\n"
 
 
-# What scenarios measured, shown at the end of the run.
+# What the running test measured; it goes along with its result.
 FIGURES: list[str] = []
 
 
