@@ -29,7 +29,7 @@ pub use host::Host;
 pub use report::say_recovery;
 pub use seat::{Seat, Session};
 pub use service::{LEDGER, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, people, retention};
-pub use status::{Face, METRICS_FILE, OpenDevice, STATUS_FILE, State, Status};
+pub use status::{Face, METRICS_FILE, OpenDevice, Recipient, STATUS_FILE, State, Status};
 pub use stderr::log_to_stderr;
 pub use systemd::Systemd;
 

@@ -110,6 +110,8 @@ impl<'a> Service<'a> {
             refused: Vec::new(),
             policy_error: None,
             dataset: settings.dataset.clone(),
+            at_rest: settings.at_rest.name().into(),
+            recipients: settings.at_rest.recipients(),
             retention_days: settings.retention.days,
             events: 0,
             touch: 0,
