@@ -92,7 +92,12 @@ fn rotate(place: &Place, as_json: bool) -> Result<ExitCode> {
         found.path.display(),
         copy_hint(&found)
     );
-    let json = json!({ "id": id, "file": found.path, "secrets": found.secrets() });
+    let json = json!({
+        "id": id,
+        "file": found.path,
+        "key": found.kept,
+        "secrets": found.secrets(),
+    });
     say(as_json, &json, &words)
 }
 

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod at_rest;
 mod bus;
 mod clock;
 mod deadline;
@@ -23,6 +24,7 @@ mod systemd;
 mod vt;
 
 pub use args::DaemonArgs;
+pub use at_rest::at_start;
 pub use bus::{NAME, PATH, seat_now};
 pub use gate::{Because, Closed, Gate, Person, Verdict};
 pub use host::Host;

@@ -156,7 +156,8 @@ fn what_cannot_be_followed_is_named_with_line_key_and_what_can() {
 #[test]
 fn how_files_lie_on_the_disk_is_one_of_two_words() {
     let found = message(&format!("at_rest = \"none\"\n{GOOD}"));
-    let said = "p.toml:1: at_rest: `none` is no way to keep sealed files: use one of encrypted, plain";
+    let said =
+        "p.toml:1: at_rest: `none` is no way to keep sealed files: use one of encrypted, plain";
     assert_eq!(found, said);
 }
 

@@ -9,7 +9,8 @@ use crate::keys::KeepAs;
 /// Which system's keys, and what is done with them.
 #[derive(Debug, Args)]
 pub(crate) struct KeysArgs {
-    /// Work on the system below this folder, as on an image; nothing is sealed then.
+    /// Work on the system below this folder, as on an image. A new
+    /// key is not sealed there by itself: this machine is not the one to open it.
     #[arg(long, global = true, value_name = "DIR", default_value = "/")]
     pub(crate) root: PathBuf,
     #[command(subcommand)]

@@ -108,10 +108,8 @@ impl Findings {
                 self.workstation = Some(keys.own().public().id());
                 if found.kept != Kept::Sealed(SealedBy::Tpm2) {
                     let why = "who has the disk has it too, unless the disk itself is encrypted";
-                    self.notes.push(format!(
-                        "the workstation's key is {}: {why}",
-                        in_words(found.kept)
-                    ));
+                    self.notes
+                        .push(format!("the workstation's key is {}: {why}", in_words(found.kept)));
                 }
                 Keyring::of(&keys)
             }
@@ -232,8 +230,9 @@ impl Findings {
 
     /// Whether the service goes by the list as it is now.
     fn service(&mut self, listed: &[PublicKey]) {
-        let asked = Service::connect()
-            .and_then(|service| service.ask(async |bus| Ok((bus.at_rest().await?, bus.recipients().await?))));
+        let asked = Service::connect().and_then(|service| {
+            service.ask(async |bus| Ok((bus.at_rest().await?, bus.recipients().await?)))
+        });
         let Ok((at_rest, used)) = asked else {
             return self.notes.push("the service does not run, so it was not asked".into());
         };
@@ -278,7 +277,7 @@ fn files(count: usize) -> String {
     format!("{count} file{plural}")
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let said: Vec<_> = anyhow::Chain::new(error).map(ToString::to_string).collect();
     said.join(": ")
 }

@@ -42,7 +42,11 @@ pub(super) fn run(place: &Place, as_json: bool) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     writeln!(out, "recipients:  {}", place.recipients().display())?;
-    table::print(&mut out, &["ID", "NAME", "PUBLIC KEY"], &listed.iter().map(row).collect::<Vec<_>>())?;
+    table::print(
+        &mut out,
+        &["ID", "NAME", "PUBLIC KEY"],
+        &listed.iter().map(row).collect::<Vec<_>>(),
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

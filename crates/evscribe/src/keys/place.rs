@@ -101,7 +101,9 @@ impl Place {
         }
         let asked = Command::new("systemctl").arg("daemon-reload").status();
         if !asked.is_ok_and(|status| status.success()) {
-            eprintln!("evscribe: systemctl daemon-reload failed; the unit loads the old key until it is run");
+            eprintln!(
+                "evscribe: systemctl daemon-reload failed; the unit loads the old key until it is run"
+            );
         }
     }
 }
@@ -118,8 +120,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         fs::create_dir_all(folder)?;
         // One that a kill left would have its own mode.
         let _ = fs::remove_file(&hidden);
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(mode).open(&hidden)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&hidden)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&hidden, path)?;

@@ -130,8 +130,8 @@ fn parse(key_or_file: &str) -> Result<PublicKey> {
     if !about.is_file() || about.len() > FILE_MAX {
         bail!("{key_or_file} is no file of a public key");
     }
-    let text = fs::read_to_string(key_or_file)
-        .with_context(|| format!("{key_or_file} cannot be read"))?;
+    let text =
+        fs::read_to_string(key_or_file).with_context(|| format!("{key_or_file} cannot be read"))?;
     let mut lines =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let line = lines.next().with_context(|| format!("{key_or_file} holds no key"))?;

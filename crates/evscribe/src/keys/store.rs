@@ -45,7 +45,7 @@ impl Found {
     /// # Errors
     /// Where these are not the bytes of a key.
     pub(crate) fn keys(&self) -> Result<Keys> {
-        Keys::from_slice(&self.bytes)
+        Keys::parse(&self.bytes)
             .with_context(|| format!("{} is no workstation key", self.path.display()))
     }
 }
@@ -72,8 +72,8 @@ fn plain(path: &Path) -> Result<Option<Found>> {
 }
 
 fn sealed(path: &Path) -> Result<Found> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let bytes = seal::open(&text).with_context(|| {
         format!(
             "{} cannot be opened here. If this machine's TPM or host key is another now, move it \
@@ -102,7 +102,7 @@ pub(crate) enum Became {
 /// # Errors
 /// Where it cannot be kept so; a key that was there is still there.
 pub(crate) fn init(place: &Place, asked: Option<KeepAs>) -> Result<(Found, Became)> {
-    let can_seal = place.is_here() && seal::is_possible();
+    let can_seal = seal::is_possible();
     let found = find(place)?;
     let (bytes, before) = match &found {
         Some(found) => (found.bytes.clone(), Some(found.kept)),
@@ -111,7 +111,8 @@ pub(crate) fn init(place: &Place, asked: Option<KeepAs>) -> Result<(Found, Becam
     let seals = match (asked, before) {
         (Some(KeepAs::Plain), _) | (None, Some(Kept::Plain)) => false,
         (Some(KeepAs::Sealed), _) | (None, Some(Kept::Sealed(_))) => true,
-        (None, None) => can_seal,
+        // What another machine is to open is not sealed for this one.
+        (None, None) => can_seal && place.is_here(),
     };
     if seals && !matches!(before, Some(Kept::Sealed(_))) && !can_seal {
         bail!(
@@ -184,19 +185,25 @@ fn load(place: &Place, seals: bool) -> Result<()> {
 fn settle(place: &Place, seals: bool, bytes: &[u8]) -> Result<()> {
     load(place, seals)?;
     let (key, credential) = (place.key(), place.credential());
-    let other = if seals { plain(&key) } else { credential.exists().then(|| sealed(&credential)).transpose() };
+    let other = if seals {
+        plain(&key)
+    } else {
+        credential.exists().then(|| sealed(&credential)).transpose()
+    };
     let path = if seals { &key } else { &credential };
     match other {
         Ok(None) => return Ok(()),
-        Ok(Some(other)) if other.bytes == *bytes => {}
+        Ok(Some(other)) if other.bytes.as_slice() == bytes => {}
         Ok(Some(_)) => bail!(
             "{} holds another key than the one that the service loads; put it elsewhere, for what \
              it opens nothing else does",
             path.display()
         ),
-        Err(error) => return Err(error).with_context(|| {
-            format!("{} is of no use and in the way: put it elsewhere", path.display())
-        }),
+        Err(error) => {
+            return Err(error).with_context(|| {
+                format!("{} is of no use and in the way: put it elsewhere", path.display())
+            });
+        }
     }
     if seals {
         overwrite(&key);

@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn who_reads_the_files_is_said_by_name_and_id() {
-        let encrypted = |keys: &[(&'static str, &'static str)]| at_rest("encrypted", keys.iter().copied());
+        let encrypted =
+            |keys: &[(&'static str, &'static str)]| at_rest("encrypted", keys.iter().copied());
         assert_eq!(
             encrypted(&[]),
             "encrypted; without a recipient the files are readable only on this workstation"
