@@ -86,6 +86,50 @@ pub enum SinkError {
         /// What is wrong with it and what to do.
         why: &'static str,
     },
+    /// A text that is no public key; shown as far as it is no secret.
+    #[error("`{text}` is no public key: {why}")]
+    PublicKey {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A line in a file of recipients that is none.
+    #[error("recipients file {}, line {line}", .path.display())]
+    RecipientLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: Box<SinkError>,
+    },
+    /// More recipients than a file may have.
+    #[error(
+        "there are {found} recipients, a file may have {}, the workstation among them",
+        crate::crypt::MAX_RECIPIENTS
+    )]
+    Recipients {
+        /// How many there are.
+        found: usize,
+    },
+    /// Nobody to encrypt for: name somebody, or choose plain files.
+    #[error("there is nobody to encrypt for: name a recipient, or choose plain files")]
+    NoRecipient,
+    /// An encrypted file that none of the keys at hand opens: bring one that does.
+    #[error(
+        "it is encrypted for the keys {recipients}, and none of these is at hand: give the secret key of one (`--key`)"
+    )]
+    NoKey {
+        /// Ids of the keys that open it.
+        recipients: String,
+    },
+    /// Key metadata of a file that cannot be used: damaged, or not of this program.
+    #[error("its key metadata cannot be used: {why}")]
+    KeyMetadata {
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The journal holds nothing that authenticates: damaged, or another key.
     #[error("journal {}: {why}", .path.display())]
     Journal {

@@ -4,7 +4,7 @@ use std::{
     fmt,
     fs::{File, OpenOptions},
     io::{Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -13,17 +13,28 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::{SinkError, error::At};
+use crate::{
+    SinkError,
+    crypt::{SecretKey, read_secret},
+    error::At,
+};
 
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 32;
 
 const PSEUDONYM_INFO: &[u8] = b"evscribe pseudonym v1";
 const JOURNAL_INFO: &[u8] = b"evscribe journal v1";
+const FILE_INFO: &[u8] = b"evscribe file key v1";
 
-/// The master key: wiped from memory when dropped, never printed.
+/// The workstation's key: the master, from which pseudonyms, the journals' keys
+/// and the first secret of files are derived, and the secrets of files that
+/// came later. Wiped from memory when dropped, never printed.
 #[derive(Clone)]
-pub struct Keys(Zeroizing<[u8; KEY_BYTES]>);
+pub struct Keys {
+    master: Zeroizing<[u8; KEY_BYTES]>,
+    /// Secrets of files, oldest first; the last is that of new ones.
+    rotated: Vec<SecretKey>,
+}
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,34 +46,43 @@ impl Keys {
     /// The key of these bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self { master: Zeroizing::new(bytes), rotated: Vec::new() }
     }
 
-    /// Reads a key file: exactly [`KEY_BYTES`] raw bytes, readable by its owner
-    /// only, or a systemd credential.
+    /// Reads a key file: [`KEY_BYTES`] raw bytes, and as many more for each
+    /// rotation, readable by its owner only, or a systemd credential.
     ///
     /// # Errors
     /// [`SinkError::Io`] where it cannot be read, [`SinkError::Key`] where it
     /// is not such a file.
     pub fn from_file(path: &Path) -> Result<Self, SinkError> {
-        let key_error = |why| SinkError::Key { path: path.into(), why };
-        let flags = nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC;
-        let mut file =
-            OpenOptions::new().read(true).custom_flags(flags).open(path).at("open", path)?;
-        let metadata = file.metadata().at("read", path)?;
-        if !metadata.is_file() {
-            return Err(key_error("it is not a regular file"));
-        }
-        if metadata.mode() & 0o077 != 0 && !is_credential(path) {
-            return Err(key_error("others may read it: chmod 600"));
-        }
-        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-        let length = "it must hold exactly 32 bytes";
-        if metadata.len() != KEY_BYTES as u64 {
-            return Err(key_error(length));
-        }
-        file.read_exact(bytes.as_mut_slice()).map_err(|_| key_error(length))?;
-        Ok(Self(bytes))
+        let why = "it must hold exactly 32 bytes, and 32 more for each rotation";
+        Self::parse(&read_secret(path)?).ok_or_else(|| SinkError::Key { path: path.into(), why })
+    }
+
+    /// As [`Keys::from_file`], of what the file holds; `None` where that is no key.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (keys, rest) = bytes.as_chunks::<KEY_BYTES>();
+        let (master, rotated) = keys.split_first().filter(|_| rest.is_empty())?;
+        let rotated = rotated.iter().map(|key| SecretKey::from_bytes(Zeroizing::new(*key)));
+        Some(Self { master: Zeroizing::new(*master), rotated: rotated.collect() })
+    }
+
+    /// The secret key of files that are sealed now.
+    #[must_use]
+    pub fn own(&self) -> SecretKey {
+        self.rotated.last().cloned().unwrap_or_else(|| self.first())
+    }
+
+    /// Every secret key that files of this workstation were ever sealed for.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretKey> {
+        std::iter::once(self.first()).chain(self.rotated.iter().cloned()).collect()
+    }
+
+    fn first(&self) -> SecretKey {
+        SecretKey::from_bytes(self.derive(&[], FILE_INFO))
     }
 
     /// Makes a new key and writes it to a new file, mode 0600, durably.
@@ -86,7 +106,7 @@ impl Keys {
         }
         written.at("write", path)?;
         crate::disk::sync_parent(path)?;
-        Ok(Self(bytes))
+        Ok(Self { master: bytes, rotated: Vec::new() })
     }
 
     /// A stable name for `bytes` that tells nothing about them without the
@@ -129,8 +149,8 @@ impl Keys {
 
     fn derive(&self, salt: &[u8], info: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
         let mut okm = Zeroizing::new([0; KEY_BYTES]);
-        let expanded =
-            Hkdf::<Sha256>::new(Some(salt), self.0.as_slice()).expand(info, okm.as_mut_slice());
+        let expanded = Hkdf::<Sha256>::new(Some(salt), self.master.as_slice())
+            .expand(info, okm.as_mut_slice());
         // HKDF-SHA256 gives up to 8,160 bytes: 32 never fail.
         debug_assert!(expanded.is_ok());
         okm
@@ -138,7 +158,7 @@ impl Keys {
 }
 
 /// Whether systemd put the file there: it guards these itself.
-fn is_credential(path: &Path) -> bool {
+pub(crate) fn is_credential(path: &Path) -> bool {
     path.starts_with("/run/credentials")
         || std::env::var_os("CREDENTIALS_DIRECTORY")
             .is_some_and(|directory| path.starts_with(directory))

@@ -1,5 +1,5 @@
-//! Rows to sealed Parquet: journal, seal, recovery, manifest, retention, and
-//! the checks that read it all back. docs/FORMAT.md says what is on disk.
+//! Rows to sealed Parquet: journal, seal, encryption, recovery, manifest,
+//! retention, and the checks that read it all back. docs/FORMAT.md says what is on disk.
 //!
 //! ```text
 //! recover(config, keys, &mut next_run) ── seals what an earlier writer left ──► Store, Recovery
@@ -15,6 +15,7 @@
 #[cfg(test)]
 extern crate self as evscribe_sink;
 
+pub mod crypt;
 mod dataset;
 mod disk;
 mod encode;

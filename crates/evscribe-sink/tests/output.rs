@@ -228,7 +228,10 @@ fn key_files_are_private_whole_and_never_overwritten() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&path, [0; 33]).unwrap();
     assert!(
-        Keys::from_file(&path).unwrap_err().to_string().ends_with("it must hold exactly 32 bytes")
+        Keys::from_file(&path)
+            .unwrap_err()
+            .to_string()
+            .ends_with("it must hold exactly 32 bytes, and 32 more for each rotation")
     );
     assert!(
         Keys::from_file(root.path()).unwrap_err().to_string().ends_with("it is not a regular file")

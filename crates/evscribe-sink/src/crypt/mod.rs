@@ -1,0 +1,137 @@
+//! Encryption of sealed files: whose keys open them, and how.
+//!
+//! ```text
+//! file ◄─ AES-256-GCM ─ data key, fresh for each file
+//!                          └─ HPKE, once for each recipient ─► key metadata of the file (PKMT1)
+//! secret keys ─► Keyring ─► data key ─► the file
+//! ```
+//! A file needs no network and no service to be written or read: who is to read
+//! it holds a secret key, who writes it knows the public ones. docs/FORMAT.md
+//! has the bytes.
+//!
+//! Not handled: who wrote a file. Anybody may encrypt for a public key; that
+//! nobody did is what the manifest's checksums and the ledger are for.
+
+mod key;
+mod keyring;
+mod recipients;
+#[cfg(test)]
+mod tests;
+mod wrap;
+
+use std::{
+    io::{self, Read, Seek, SeekFrom},
+    sync::Arc,
+};
+
+use parquet::{encryption::encrypt::FileEncryptionProperties, errors::ParquetError};
+
+use crate::SinkError;
+
+pub(crate) use key::read_secret;
+pub use key::{PublicKey, SecretKey};
+pub use keyring::{DataKey, Keyring};
+pub use recipients::recipients;
+pub use wrap::MAX_RECIPIENTS;
+pub(crate) use wrap::key_ids;
+
+/// What an encrypted Parquet file ends with.
+pub(crate) const MAGIC: &[u8; 4] = b"PARE";
+
+/// Before the place, in the AAD of every module of a file.
+const AAD_PREFIX: &str = "evscribe/1/";
+
+/// How files are sealed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AtRest {
+    /// As anybody can read them who can open them.
+    Plain,
+    /// Encrypted for these. Without any, nothing can be sealed: what is kept
+    /// must be readable for somebody.
+    Encrypted {
+        /// Who can read them.
+        recipients: Vec<PublicKey>,
+    },
+}
+
+impl Default for AtRest {
+    /// For nobody yet: whoever seals says for whom, or that it may be plain.
+    fn default() -> Self {
+        Self::Encrypted { recipients: Vec::new() }
+    }
+}
+
+/// How one file is encrypted.
+#[derive(Debug)]
+pub(crate) struct FileKey {
+    pub(crate) data_key: DataKey,
+    pub(crate) key_metadata: Vec<u8>,
+    pub(crate) aad_prefix: Vec<u8>,
+}
+
+impl AtRest {
+    /// The same, and readable for `recipient`; plain files stay plain.
+    #[must_use]
+    pub fn and(mut self, recipient: PublicKey) -> Self {
+        if let Self::Encrypted { recipients } = &mut self
+            && !recipients.contains(&recipient)
+        {
+            recipients.push(recipient);
+        }
+        self
+    }
+
+    /// A fresh data key for the file at `place`, a path in the dataset, and who
+    /// may have it, as the writer of crate parquet wants it; `None` for plain.
+    ///
+    /// # Errors
+    /// [`SinkError::NoRecipient`]; [`SinkError::Io`] where the kernel has no
+    /// random numbers.
+    pub fn encryption(
+        &self,
+        place: &str,
+    ) -> Result<Option<Arc<FileEncryptionProperties>>, SinkError> {
+        let Some(key) = self.file_key(place)? else { return Ok(None) };
+        let properties = key.properties();
+        properties.map(Some).map_err(|source| SinkError::Parquet { path: place.into(), source })
+    }
+
+    pub(crate) fn file_key(&self, place: &str) -> Result<Option<FileKey>, SinkError> {
+        let Self::Encrypted { recipients } = self else { return Ok(None) };
+        let data_key = DataKey::random()?;
+        let key_metadata = wrap::key_metadata(&data_key, recipients)?;
+        Ok(Some(FileKey { data_key, key_metadata, aad_prefix: aad_prefix(place) }))
+    }
+}
+
+impl FileKey {
+    pub(crate) fn properties(&self) -> Result<Arc<FileEncryptionProperties>, ParquetError> {
+        FileEncryptionProperties::builder(self.data_key.as_bytes().to_vec())
+            .with_footer_key_metadata(self.key_metadata.clone())
+            .with_aad_prefix(self.aad_prefix.clone())
+            .with_aad_prefix_storage(true)
+            .build()
+    }
+}
+
+/// What binds a file to its place, a path in the dataset: moved to another, or
+/// taken for another, it does not authenticate.
+#[must_use]
+pub fn aad_prefix(place: &str) -> Vec<u8> {
+    [AAD_PREFIX.as_bytes(), place.as_bytes()].concat()
+}
+
+/// Whether it is a Parquet file with an encrypted footer; what is too short to
+/// be any is not. Leaves the position where it likes.
+///
+/// # Errors
+/// Those of reading.
+pub fn is_encrypted(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? < MAGIC.len() as u64 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-4))?;
+    let mut magic = [0; 4];
+    file.read_exact(&mut magic)?;
+    Ok(&magic == MAGIC)
+}
