@@ -77,7 +77,7 @@ fn what_is_told_stands_in_it_in_order_and_files_carry_the_head_of_their_seal() {
     let root = tempfile::tempdir().unwrap();
     sessions(root.path());
     let path = root.path().join("ledger.jsonl");
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let lines: Vec<Value> =
         lines(root.path()).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |line: &Value| line["fact"].as_str().unwrap().to_owned();
@@ -298,7 +298,7 @@ fn what_retention_removes_is_told_of_also_where_a_file_does_not_go() {
     let stuck = dataset.join(&files[0].path);
     fs::remove_file(&stuck).unwrap();
     fs::create_dir(&stuck).unwrap();
-    let keep_nothing = Retention { days: None, bytes: Some(0) };
+    let keep_nothing = Retention { bytes: Some(0), ..Retention::default() };
     let reports = told(root.path(), vec![Command::Retain(keep_nothing)]);
     assert!(
         matches!(&reports[0], Report::RetentionFailed { message } if message.contains("remove"))
