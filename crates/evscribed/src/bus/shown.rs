@@ -24,12 +24,14 @@ pub(crate) struct Shown {
     pub(crate) dataset: String,
     pub(crate) retention_days: u32,
     pub(crate) cooling_off_hours: u32,
+    /// Why nothing can be pulled now.
+    pub(crate) pulls_paused: String,
     pub(crate) losses_today: u64,
     pub(crate) open_devices: u32,
 }
 
 impl Shown {
-    fn values(&self) -> [(&'static str, Variant<'_>); 18] {
+    fn values(&self) -> [(&'static str, Variant<'_>); 19] {
         [
             ("State", self.state.into()),
             ("Reason", self.reason.as_str().into()),
@@ -47,6 +49,7 @@ impl Shown {
             ("Dataset", self.dataset.as_str().into()),
             ("RetentionDays", self.retention_days.into()),
             ("CoolingOffHours", self.cooling_off_hours.into()),
+            ("PullsPaused", self.pulls_paused.as_str().into()),
             ("LossesToday", self.losses_today.into()),
             ("OpenDevices", self.open_devices.into()),
         ]
