@@ -92,7 +92,7 @@ activate:
 	-systemctl daemon-reload
 	-systemctl reload dbus
 	-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change
-	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: evscribe policy check; systemctl enable --now evscribed; and each person: evscribe acknowledge"
+	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: evscribe policy check; systemctl enable --now evscribed; and each person: evscribe acknowledge. Who may pull, over sshd and with rsync: evscribe pull-access add"
 
 ## uninstall: take away what install put there; data, policy and key stay
 uninstall:
@@ -108,7 +108,7 @@ uninstall:
 	rm -rf $(docdir)
 	$(if $(DESTDIR),,-systemctl daemon-reload)
 	$(if $(DESTDIR),,-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change)
-	@echo "what was collected and what people decided stays in /var/lib/evscribe, policy and key in /etc/evscribe: remove them if nobody needs them"
+	@echo "what was collected and what people decided stays in /var/lib/evscribe, policy and key in /etc/evscribe, who could pull in /var/lib/evscribe-pull: remove them if nobody needs them"
 
 clean:
 	rm -rf target

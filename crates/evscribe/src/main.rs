@@ -8,8 +8,10 @@ mod import;
 mod manual;
 mod person;
 mod policy;
+mod pull_access;
 mod record;
 mod rights;
+mod serve_pull;
 mod service;
 mod status;
 mod table;
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         Command::Data(command) => data::run(&command, cli.json),
         Command::Policy(command) => policy::run(&command, cli.json),
         Command::Rights(command) => rights::run(&command, cli.json),
+        Command::PullAccess(args) => pull_access::run(&args, cli.json),
+        Command::ServePull(args) => serve_pull::run(&args),
         Command::Manual { dir } => manual::run(&dir),
     };
     outcome.unwrap_or_else(|error| {
