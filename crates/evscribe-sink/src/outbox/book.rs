@@ -33,9 +33,8 @@ pub(super) struct Entry {
     /// When it was first seen under its name, on the steady clock. Kept when it is
     /// written anew.
     pub(super) since_us: i64,
-    /// The first manifest of those in a row that it has been in; `None` where it
-    /// is not on offer.
-    pub(super) offered: Option<u64>,
+    /// Which manifests it was in: from one, until before another; oldest first.
+    pub(super) offered: Vec<(u64, Option<u64>)>,
     /// Who was noted to pull these bytes.
     pub(super) noted: BTreeSet<String>,
     /// Who has them, and since when, on the steady clock.
@@ -108,22 +107,26 @@ impl Book {
     /// Takes in that these files are on offer, under a manifest of that checksum.
     pub(super) fn offer(&mut self, paths: &BTreeSet<&str>, sha256: String) {
         let number = self.manifests.back().map_or(0, |newest| newest.number).saturating_add(1);
-        for (path, entry) in &mut self.files {
-            entry.offered = match entry.offered {
-                _ if !paths.contains(path.as_str()) => None,
-                Some(since) => Some(since),
-                None => Some(number),
-            };
-        }
         self.manifests.push_back(Offered { number, sha256 });
         while self.manifests.len() > MANIFESTS {
             self.manifests.pop_front();
+        }
+        let oldest = self.manifests.front().map_or(number, |oldest| oldest.number);
+        for (path, entry) in &mut self.files {
+            match (paths.contains(path.as_str()), entry.is_offered()) {
+                (true, false) => entry.offered.push((number, None)),
+                (false, true) => {
+                    entry.offered.last_mut().into_iter().for_each(|span| span.1 = Some(number));
+                }
+                _ => {}
+            }
+            entry.offered.retain(|(_, until)| until.is_none_or(|until| until > oldest));
         }
     }
 
     /// The files on offer.
     pub(super) fn on_offer(&self) -> BTreeSet<&str> {
-        let offered = self.files.iter().filter(|(_, entry)| entry.offered.is_some());
+        let offered = self.files.iter().filter(|(_, entry)| entry.is_offered());
         offered.map(|(path, _)| path.as_str()).collect()
     }
 
@@ -153,8 +156,7 @@ impl Book {
         let number = self.manifests.iter().rev().find(|kept| kept.sha256 == sha256)?.number;
         let (mut all, mut fresh) = (0, 0);
         for entry in self.files.values_mut() {
-            let was_listed = entry.offered.is_some_and(|since| since <= number);
-            if !was_listed || !entry.noted.contains(puller) {
+            if !entry.was_in(number) || !entry.noted.contains(puller) {
                 continue;
             }
             all += 1;
@@ -181,11 +183,23 @@ impl Book {
 }
 
 impl Entry {
+    pub(super) fn is_offered(&self) -> bool {
+        self.offered.last().is_some_and(|(_, until)| until.is_none())
+    }
+
+    /// Whether the manifest of that number listed it.
+    fn was_in(&self, number: u64) -> bool {
+        let listed = |(from, until): &(u64, Option<u64>)| {
+            *from <= number && until.is_none_or(|until| number < until)
+        };
+        self.offered.iter().any(listed)
+    }
+
     fn of(file: &SealedFile, since_us: i64) -> Self {
         Self {
             sha256: file.sha256.clone(),
             since_us,
-            offered: None,
+            offered: Vec::new(),
             noted: BTreeSet::new(),
             acknowledged: BTreeMap::new(),
         }

@@ -212,7 +212,7 @@ impl Store {
             self.book
                 .files
                 .get(&file.path)
-                .is_some_and(|entry| entry.offered.is_some() && !entry.noted.contains(puller))
+                .is_some_and(|entry| entry.is_offered() && !entry.noted.contains(puller))
         };
         let fresh: Vec<SealedFile> = live.into_values().filter(is_fresh).collect();
         let count = self.book.on_offer().len() as u64;

@@ -354,6 +354,23 @@ fn only_a_manifest_that_was_offered_can_be_acknowledged_and_only_what_it_lists()
 }
 
 #[test]
+fn what_was_pulled_before_a_pause_can_be_acknowledged_after_it() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), AT_ONCE);
+    store.note_pull("lake").unwrap();
+    let mut manifests = vec![manifest_sha256(root.path())];
+    for cooling_off in [NONE, AT_ONCE] {
+        store.config.outbox.as_mut().unwrap().cooling_off = cooling_off;
+        store.offer().unwrap();
+        manifests.push(manifest_sha256(root.path()));
+    }
+    for (manifest, files) in manifests.iter().zip([3, 0, 3]) {
+        assert_eq!(store.acknowledge_pull("lake", manifest).unwrap(), Ok(files));
+    }
+}
+
+#[test]
 fn only_what_everybody_who_pulled_it_acknowledged_goes_early() {
     let root = tempfile::tempdir().unwrap();
     scene(root.path());
