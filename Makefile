@@ -91,7 +91,7 @@ activate:
 	-systemctl daemon-reload
 	-systemctl reload dbus
 	-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change
-	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: evscribe policy check; evscribe keys add-recipient KEY; systemctl enable --now evscribed; and each person: evscribe acknowledge"
+	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: evscribe policy check; evscribe keys add-recipient KEY; systemctl enable --now evscribed; and each person: evscribe acknowledge. Who may pull, over sshd and with rsync: evscribe pull-access add"
 
 ## uninstall: take away what install put there; data, policy and key stay
 uninstall:
@@ -107,7 +107,7 @@ uninstall:
 	rm -rf $(docdir)
 	$(if $(DESTDIR),,-systemctl daemon-reload)
 	$(if $(DESTDIR),,-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change)
-	@echo "what was collected and what people decided stays in /var/lib/evscribe, policy and keys in /etc/evscribe (and /etc/systemd/system/evscribed.service.d): remove them if nobody needs them"
+	@echo "what was collected and what people decided stays in /var/lib/evscribe, policy and keys in /etc/evscribe (and /etc/systemd/system/evscribed.service.d), who could pull in /var/lib/evscribe-pull: remove them if nobody needs them"
 
 clean:
 	rm -rf target

@@ -63,6 +63,10 @@ INSTALLED = """
 /usr/share/man/man1/evscribe-policy-check.1
 /usr/share/man/man1/evscribe-policy-dpia.1
 /usr/share/man/man1/evscribe-policy.1
+/usr/share/man/man1/evscribe-pull-access-add.1
+/usr/share/man/man1/evscribe-pull-access-list.1
+/usr/share/man/man1/evscribe-pull-access-remove.1
+/usr/share/man/man1/evscribe-pull-access.1
 /usr/share/man/man1/evscribe-record.1
 /usr/share/man/man1/evscribe-release.1
 /usr/share/man/man1/evscribe-resume.1
@@ -116,6 +120,23 @@ def it_is_hardly_exposed():
     assert int(whole) * 10 + int(tenths) <= EXPOSURE_MAX_TENTHS
 
 
+def it_lets_nobody_but_root_change_who_pulls(tmp_path):
+    make("install", tmp_path)
+    (tmp_path / "etc").mkdir(exist_ok=True)
+    for tool, arguments in (("systemd-sysusers", []), ("systemd-tmpfiles", ["--create"])):
+        subprocess.run([tool, f"--root={tmp_path}", *arguments, "evscribe.conf"], check=True)
+    users = dict(line.split(":", 1) for line in (tmp_path / "etc/passwd").read_text().splitlines())
+    (_, _, gid, _, home, shell) = users["evscribe-pull"].split(":")
+    assert (gid, home, shell) == (users["evscribe"].split(":")[2], "/var/lib/evscribe-pull", "/bin/sh")
+    for folder in ("var/lib/evscribe-pull", "var/lib/evscribe-pull/.ssh"):
+        about = (tmp_path / folder).stat()
+        assert (about.st_uid, about.st_gid, about.st_mode & 0o777) == (0, 0, 0o755), folder
+
+
+def it_lets_who_pulls_pass_through_the_state_and_no_more():
+    assert "StateDirectoryMode=0710\n" in (REPO / "systemd/evscribed.service").read_text()
+
+
 def it_has_no_network_by_construction():
     unit = (REPO / "systemd/evscribed.service").read_text().splitlines()
     assert {"PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX", "IPAddressDeny=any"} <= set(unit)
@@ -124,6 +145,6 @@ def it_has_no_network_by_construction():
 def it_documents_every_command(staged):
     page = (staged / "usr/share/man/man1/evscribe.1").read_text()
     verbs = "record devices status notice acknowledge level opt-out pause resume forget my-data ledger hold release"
-    for verb in (verbs + " erase-of import data keys policy").split():
+    for verb in (verbs + " erase-of import data keys policy pull-access").split():
         named = "evscribe\\-" + verb.replace("-", "\\-")
         assert named in page, verb

@@ -59,7 +59,7 @@ pub(crate) fn of(policy: &Policy) -> String {
          Pointer:   {pointer}\n\
          At most:   keys={most_keys} pointer={most_pointer}; you may choose less\n\
          When:      {when}\n\
-         Kept:      {days} days on this workstation; who evaluates it fetches it from here\n\
+         Kept:      {kept}\n\
          On disk:   {at_rest}\n\
          \n\
          The data is about you: it shows when and how fast you work, and from the rhythm of\n\
@@ -81,9 +81,26 @@ pub(crate) fn of(policy: &Policy) -> String {
         most_keys = most.keys,
         most_pointer = most.pointer,
         when = when(policy),
-        days = policy.retention.days,
+        kept = kept(policy),
         at_rest = at_rest_in_words(policy.at_rest),
     )
+}
+
+/// How long the data stays, and when it is fetched.
+fn kept(policy: &Policy) -> String {
+    let days = policy.retention.days;
+    let sooner = match policy.retention.after_pull_hours {
+        None => String::new(),
+        Some(0) => ", or until it was fetched".into(),
+        Some(hours) => format!(", or until {hours} hours after it was fetched"),
+    };
+    let from = match policy.cooling_off_hours {
+        0 => String::new(),
+        hours => format!(
+            ",\n           not before it is {hours} hours old; until then you can take all of it back"
+        ),
+    };
+    format!("{days} days on this workstation{sooner}; who evaluates it fetches it from here{from}")
 }
 
 /// When people may be recorded, as a clause.
@@ -105,12 +122,34 @@ fn when(policy: &Policy) -> String {
     format!("{} {hours} ({zone}), while you are at the unlocked desktop", days.join(", "))
 }
 
+/// Who may take files away, and when.
+fn pulls(policy: &Policy) -> String {
+    if policy.pulls_paused {
+        return "Nothing can be pulled while `paused` stands in [pull].".into();
+    }
+    match policy.cooling_off_hours {
+        0 => {
+            "Who has pull access can pull files as soon as they are sealed: who forgets later must \
+              reach copies."
+                .into()
+        }
+        hours => format!(
+            "Who has pull access can pull files once they have been sealed for {hours} hours: until \
+             then forgetting reaches all of it."
+        ),
+    }
+}
+
 /// What follows from a policy, a sentence each, for who answers for it.
 #[must_use]
 pub fn consequences(policy: &Policy) -> Vec<String> {
     let Policy { ceiling, retention, .. } = policy;
     let mut said = vec![
-        format!("People are recorded {}, once they acknowledged notice {}.", when(policy), policy.notice_version),
+        format!(
+            "People are recorded {}, once they acknowledged notice {}.",
+            when(policy),
+            policy.notice_version
+        ),
         format!("Of keys at most this is kept: {}.", keys_in_words(ceiling.keys)),
         format!("Of the pointer at most this is kept: {}.", pointer_in_words(ceiling.pointer)),
         format!(
@@ -127,13 +166,7 @@ pub fn consequences(policy: &Policy) -> Vec<String> {
                               backup or of a copy reads what was recorded."
                 .into(),
         },
-        match policy.cooling_off_hours {
-            0 => "Files may be pulled as soon as they are sealed: who forgets later must reach copies.".into(),
-            hours => format!(
-                "Files are to be pulled {hours} hours after they were sealed at the earliest, so \
-                 that until then forgetting reaches all of it; nothing enforces it yet."
-            ),
-        },
+        pulls(policy),
         match policy.rotate_days {
             None => "A person has one pseudonym for good: all of their data can be joined.".into(),
             Some(days) => format!(
@@ -146,7 +179,8 @@ pub fn consequences(policy: &Policy) -> Vec<String> {
             Some(hotkey) => format!("{} pauses for {} minutes.", hotkey.words, hotkey.pause_s / 60),
         },
         match policy.notice_renew.after_us() {
-            None => "The notice is shown until it is acknowledged, and again only when it changes.".into(),
+            None => "The notice is shown until it is acknowledged, and again only when it changes."
+                .into(),
             Some(_) => format!(
                 "A login shell shows the notice again {}; a graphical login does not.",
                 policy.notice_renew
@@ -154,6 +188,13 @@ pub fn consequences(policy: &Policy) -> Vec<String> {
         },
         "Everybody may look, choose less, pause, forget, export and leave, without asking.".into(),
     ];
+    if let Some(hours) = retention.after_pull_hours {
+        said.push(format!(
+            "A file goes early, {hours} hours after all who pulled it acknowledged that they have it \
+             whole: then the person cannot look at it here any more, and forgetting removes it whole \
+             where it was pulled to."
+        ));
+    }
     if let (KeyLevel::Full, Some(reason)) = (ceiling.keys, &policy.keys_full_reason) {
         said.push(format!(
             "What a person types can be read, passwords too, if they choose `full`. The stated reason: {reason}."

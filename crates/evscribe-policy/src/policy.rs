@@ -41,6 +41,9 @@ pub struct Retention {
     pub days: u32,
     /// Beyond this many bytes the oldest files go.
     pub bytes: u64,
+    /// Before its days a file goes this many hours after everybody who pulled it
+    /// acknowledged that they have it; `None`: it stays.
+    pub after_pull_hours: Option<u32>,
 }
 
 /// When a segment of the dataset is closed and sealed.
@@ -85,9 +88,10 @@ pub struct Policy {
     pub schedule: Option<Schedule>,
     /// How long the dataset stays.
     pub retention: Retention,
-    /// Files are to be pulled no sooner than this after they were sealed; nothing
-    /// enforces it yet.
+    /// Files cannot be pulled sooner than this after they were sealed.
     pub cooling_off_hours: u32,
+    /// Nothing can be pulled for now.
+    pub pulls_paused: bool,
     /// Pseudonyms of people change after this many days; `None` for never.
     pub rotate_days: Option<u32>,
     /// The keys that pause.
@@ -185,10 +189,13 @@ fn build(check: &Checker<'_>, toml: &PolicyToml, sources: &[Source]) -> Policy {
         retention: Retention {
             days: check.number(&toml.retention.days, 1..=MAX_RETENTION_DAYS).unwrap_or(1),
             bytes: mib(check.number(&toml.retention.max_mib, 1..=MAX_MIB), DEFAULT_RETENTION_MIB),
+            after_pull_hours: check
+                .number(&toml.retention.after_pull_hours, 0..=MAX_RETENTION_DAYS * 24),
         },
         cooling_off_hours: check
             .number(&toml.pull.cooling_off_hours, 0..=MAX_COOLING_OFF_HOURS)
             .unwrap_or(0),
+        pulls_paused: toml.pull.paused.as_ref().is_some_and(|paused| *paused.get_ref()),
         rotate_days: check.number(&toml.pseudonyms.rotate_days, 1..=MAX_RETENTION_DAYS),
         hotkey: hotkey(check, toml),
         segment: Segment {

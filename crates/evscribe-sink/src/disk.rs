@@ -81,11 +81,16 @@ pub(crate) fn create_directories(root: &Path, directory: &Path) -> Result<(), Si
 
 /// Replaces `path` by `bytes`: whole or not at all, durable. Mode 0640.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), SinkError> {
+    replace_as(path, bytes, 0o640)
+}
+
+/// The same, with another mode.
+pub(crate) fn replace_as(path: &Path, bytes: &[u8], mode: u32) -> Result<(), SinkError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let hidden = path.with_file_name(format!("{HIDDEN}{name}"));
     let write = || {
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o640).open(&hidden)?;
+        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&hidden)?;
         step();
         file.write_all(bytes)?;
         file.sync_all()?;

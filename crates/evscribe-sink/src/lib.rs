@@ -1,11 +1,12 @@
-//! Rows to sealed Parquet: journal, seal, encryption, recovery, manifest,
-//! retention, and the checks that read it all back. docs/FORMAT.md says what is on disk.
+//! Rows to sealed Parquet: journal, seal, encryption, recovery, manifest, retention,
+//! what may be pulled, and the checks that read it all back. docs/FORMAT.md says
+//! what is on disk.
 //!
 //! ```text
 //! recover(config, keys, &mut next_run) ── seals what an earlier writer left ──► Store, Recovery
 //! Writer::spawn(store, report) ──► WriterHandle ── Begin, Rows, Seal, … ──► the writer thread
 //!    rows ─► journal (durable, encrypted) ─► SegmentWriter ─► pages ─► dataset/, manifest
-//!    Note ─► ledger; Forget ─► intent ─► sealed files rewritten, tombstones, ledger
+//!    Note ─► ledger; Offer ─► outbox/; NotePull, AcknowledgePull ─► ledger; Forget ─► intent ─► sealed files rewritten, tombstones, ledger
 //! Dataset::create_or_open ─► SegmentWriter::begin, write_rows, finish       an import, without journal
 //! inspect::verify, stats, head                                             a dataset, read back
 //! ```
@@ -29,6 +30,7 @@ mod keys;
 mod layout;
 pub mod ledger;
 mod manifest;
+mod outbox;
 mod pages;
 mod provenance;
 mod recover;
@@ -49,6 +51,7 @@ pub use journal::{Damage, DamageKind};
 pub use keys::{KEY_BYTES, Keys};
 pub use ledger::Fact;
 pub use manifest::SealedFile;
+pub use outbox::{OnOffer, Outbox, Pulls, is_puller, pulls_of};
 pub use provenance::{Clock, Provenance, SegmentId, WRITER_VERSION};
 pub use recover::{RecoveredJournal, Recovery, recover};
 pub use retention::{RemovedFile, Retention};

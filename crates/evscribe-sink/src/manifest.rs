@@ -15,6 +15,9 @@ use crate::{SCHEMA_VERSION, SinkError, Table, disk, error::At};
 /// Name of the manifest inside the dataset.
 pub(crate) const MANIFEST: &str = "manifest.jsonl";
 
+/// Why a file went before its time: those who pulled it have it.
+pub(crate) const PULLED: &str = "pulled";
+
 /// A sealed file, as its line in the manifest says.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SealedFile {
@@ -56,6 +59,10 @@ pub(crate) enum Line {
         /// Files of another dataset, not all of them.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         part: bool,
+        /// Pseudonym of the one host that all files are from; only where a
+        /// workstation offers its files.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        host: String,
     },
     /// A file was sealed; replaces an earlier line for the same path.
     Sealed(SealedFile),
@@ -70,6 +77,8 @@ pub(crate) struct Contents {
     pub(crate) live: BTreeMap<String, SealedFile>,
     /// Files that were there, by path.
     pub(crate) removed: BTreeMap<String, SealedFile>,
+    /// Which of these went early, because they had been pulled.
+    pub(crate) pulled: HashSet<String>,
     /// Numbers of lines that are no line of a manifest, from 1.
     pub(crate) unreadable: Vec<usize>,
     /// The dataset's schema version.
@@ -134,8 +143,11 @@ pub(crate) fn read(directory: &Path) -> Result<Contents, SinkError> {
                 contents.removed.remove(&file.path);
                 contents.live.insert(file.path.clone(), file);
             }
-            Ok(Line::Removed { path, .. }) => {
+            Ok(Line::Removed { path, reason, .. }) => {
                 if let Some(file) = contents.live.remove(&path) {
+                    if reason == PULLED {
+                        contents.pulled.insert(path.clone());
+                    }
                     contents.removed.insert(path, file);
                 }
             }
@@ -173,7 +185,7 @@ impl Manifest {
     }
 
     fn created(part: bool) -> Line {
-        Line::Created { schema_version: SCHEMA_VERSION, at: now(), part }
+        Line::Created { schema_version: SCHEMA_VERSION, at: now(), part, host: String::new() }
     }
 
     /// Opens it; a torn last line is cut off, or ended where only its end was
@@ -246,7 +258,7 @@ impl Manifest {
     }
 }
 
-fn to_lines(lines: &[Line]) -> Result<Vec<u8>, SinkError> {
+pub(crate) fn to_lines(lines: &[Line]) -> Result<Vec<u8>, SinkError> {
     let mut bytes = Vec::new();
     for line in lines {
         serde_json::to_writer(&mut bytes, line)

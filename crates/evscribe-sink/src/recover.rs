@@ -15,6 +15,7 @@ use crate::{
     forget::Fulfilled,
     journal::{self, UNREADABLE},
     ledger::Ledger,
+    outbox::Book,
     seal,
     store::Pending,
 };
@@ -46,6 +47,10 @@ pub struct Recovery {
     pub forgotten: Vec<Forgotten>,
     /// What is to be forgotten and cannot be yet, and why.
     pub unforgotten: Vec<String>,
+    /// Whether what was remembered of pulls was damaged: it is begun anew.
+    pub pulls_damaged: bool,
+    /// Why the outbox could not be brought in line; nothing may be pulled then.
+    pub outbox_failed: Option<String>,
 }
 
 /// A journal that was left by an earlier writer.
@@ -89,12 +94,15 @@ pub fn recover(
         Recovery { manifest_torn_bytes: dataset.torn_bytes(), ..Recovery::default() };
     let mut store = Store::new(config, keys, dataset, lock);
     store.open_ledger(&mut recovery)?;
+    store.open_book(&mut recovery)?;
     remove_hidden(&directory)?;
     store.survey(&directory, next_run, &mut recovery)?;
     store.retain_into(&mut recovery);
     store.seal_into(&mut recovery);
+    store.offer_into(&mut recovery);
     store.forget_into(next_run, &mut recovery)?;
     store.retain_into(&mut recovery);
+    store.offer_into(&mut recovery);
     Ok((store, recovery))
 }
 
@@ -107,6 +115,18 @@ impl Store {
             recovery.ledger_broken = opened.broken.map(|fault| fault.to_string());
         }
         Ok(())
+    }
+
+    fn open_book(&mut self, recovery: &mut Recovery) -> Result<(), SinkError> {
+        if let Some(outbox) = &self.config.outbox {
+            (self.book, recovery.pulls_damaged) = Book::open(&outbox.book)?;
+        }
+        Ok(())
+    }
+
+    fn offer_into(&mut self, recovery: &mut Recovery) {
+        // The writer tries again, and nobody is served before it could.
+        recovery.outbox_failed = self.offer().err().map(|error| chain(&error));
     }
 
     /// Finds the journals and gives each its fresh runs.

@@ -1,13 +1,13 @@
 //! Retention: what is older than the policy keeps, or more than it keeps, goes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     Dataset, SealedFile, SinkError, Table,
-    manifest::{self, Contents},
+    manifest::{self, Contents, PULLED},
 };
 
 const DAY_US: i64 = 86_400_000_000;
@@ -19,6 +19,9 @@ pub struct Retention {
     pub days: Option<u32>,
     /// Bytes of all sealed files together; the oldest go first.
     pub bytes: Option<u64>,
+    /// Hours since everybody who pulled a file acknowledged that they have it.
+    /// Without an acknowledgement nothing goes by it, nor does table `devices`.
+    pub after_pull_hours: Option<u32>,
 }
 
 /// A file that retention removed.
@@ -30,7 +33,7 @@ pub struct RemovedFile {
     pub subject: String,
     /// Its length.
     pub bytes: u64,
-    /// `age` or `bytes`.
+    /// `age`, `bytes` or `pulled`.
     pub reason: &'static str,
 }
 
@@ -39,8 +42,10 @@ impl Dataset {
     /// is told of it before. Interrupted in between, it is told again: a line of
     /// the ledger too many is harmless, one that is missing is not.
     ///
+    /// Those in `early` go before their time.
+    ///
     /// A file of table `devices` goes only when no other file of its host and
-    /// boot is left. What is not in the manifest is never touched.
+    /// boot is left, and never early. What is not in the manifest is never touched.
     ///
     /// # Errors
     /// [`SinkError::Io`]; what the manifest says is removed then goes when the
@@ -48,13 +53,14 @@ impl Dataset {
     pub(crate) fn retain(
         &mut self,
         retention: &Retention,
+        early: &BTreeSet<String>,
         noted: impl FnOnce(&[RemovedFile]) -> Result<(), SinkError>,
     ) -> Result<Vec<RemovedFile>, SinkError> {
         if *retention == Retention::default() {
             return Ok(Vec::new());
         }
         let contents = manifest::read(self.directory())?;
-        let removed = plan(&contents, retention, Timestamp::now().as_microsecond());
+        let removed = plan(&contents, retention, early, Timestamp::now().as_microsecond());
         noted(&removed)?;
         let files: Vec<_> = removed.iter().map(|file| (file.path.as_str(), file.reason)).collect();
         self.discard_all(&files)?;
@@ -63,7 +69,12 @@ impl Dataset {
 }
 
 /// Which files go, oldest first.
-fn plan(contents: &Contents, retention: &Retention, now_us: i64) -> Vec<RemovedFile> {
+fn plan(
+    contents: &Contents,
+    retention: &Retention,
+    early: &BTreeSet<String>,
+    now_us: i64,
+) -> Vec<RemovedFile> {
     let is_old = |file: &SealedFile| {
         retention
             .days
@@ -81,13 +92,20 @@ fn plan(contents: &Contents, retention: &Retention, now_us: i64) -> Vec<RemovedF
         contents.live.values().partition(|file| file.table == Table::Devices);
     others.sort_by_key(|file| file.last_us);
     let mut left: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    let mut thinned: HashSet<(&str, &str)> =
-        contents.removed.values().map(|file| (file.host.as_str(), file.boot.as_str())).collect();
+    // What went early says nothing against the descriptions of its devices.
+    let mut thinned: HashSet<(&str, &str)> = contents
+        .removed
+        .values()
+        .filter(|file| !contents.pulled.contains(&file.path))
+        .map(|file| (file.host.as_str(), file.boot.as_str()))
+        .collect();
     for file in others {
         let boot = (file.host.as_str(), file.boot.as_str());
         if is_old(file) || is_too_much(bytes) {
             remove(file, if is_old(file) { "age" } else { "bytes" }, &mut bytes);
             thinned.insert(boot);
+        } else if early.contains(&file.path) {
+            remove(file, PULLED, &mut bytes);
         } else {
             *left.entry(boot).or_default() += 1;
         }
@@ -149,13 +167,36 @@ mod tests {
         ];
         let contents = Contents { live: live.into(), ..Contents::default() };
         let now_us = 10 * DAY_US;
-        let by_age = |days| plan(&contents, &Retention { days: Some(days), bytes: None }, now_us);
+        let by = |days, bytes| {
+            let retention = Retention { days, bytes, ..Retention::default() };
+            plan(&contents, &retention, &BTreeSet::new(), now_us)
+        };
+        let by_age = |days| by(Some(days), None);
         assert_eq!(paths(&by_age(8)), [("e1", "age")]);
         assert_eq!(paths(&by_age(4)), [("e1", "age"), ("e2", "age"), ("d1", "age")]);
-        let by_bytes =
-            |bytes| plan(&contents, &Retention { days: None, bytes: Some(bytes) }, now_us);
+        let by_bytes = |bytes| by(None, Some(bytes));
         assert_eq!(paths(&by_bytes(320)), []);
         assert_eq!(paths(&by_bytes(250)), [("e1", "bytes")]);
         assert_eq!(paths(&by_bytes(120)), [("e1", "bytes"), ("e2", "bytes"), ("d1", "bytes")]);
+    }
+
+    #[test]
+    fn what_was_pulled_goes_early_but_for_the_devices() {
+        let live = [
+            file("d1", Table::Devices, "a", 9, 10),
+            file("e1", Table::Events, "a", 9, 100),
+            file("e2", Table::Events, "b", 9, 100),
+        ];
+        let mut contents = Contents { live: live.into(), ..Contents::default() };
+        let early = ["d1".to_owned(), "e1".to_owned()].into();
+        let retention =
+            Retention { days: Some(30), after_pull_hours: Some(1), ..Retention::default() };
+        let planned = |contents: &Contents| plan(contents, &retention, &early, 10 * DAY_US);
+        assert_eq!(paths(&planned(&contents)), [("e1", "pulled")]);
+        // As the manifest says it afterwards.
+        let gone = contents.live.remove("e1").unwrap();
+        contents.removed.insert("e1".into(), gone);
+        contents.pulled.insert("e1".into());
+        assert_eq!(paths(&planned(&contents)), []);
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, path::PathBuf};
 
 use crate::{
     Config, Dataset, Fact, Keys, RemovedFile, SealedFile, SegmentId, SinkError, dataset::Tree,
-    disk::Lock, ledger::Ledger, seal,
+    disk::Lock, ledger::Ledger, outbox::Book, seal,
 };
 
 /// What a writer works on: the dataset and the journals, both locked, and the
@@ -15,6 +15,7 @@ pub struct Store {
     pub(crate) keys: Keys,
     pub(crate) dataset: Dataset,
     pub(crate) ledger: Option<Ledger>,
+    pub(crate) book: Book,
     /// Facts that are not in the ledger yet.
     notes: Vec<Fact>,
     pub(crate) pending: VecDeque<Pending>,
@@ -33,7 +34,8 @@ pub(crate) struct Pending {
 impl Store {
     pub(crate) fn new(config: Config, keys: Keys, dataset: Dataset, lock: Lock) -> Self {
         let (notes, pending) = (Vec::new(), VecDeque::new());
-        Self { config, keys, dataset, ledger: None, notes, pending, _lock: lock }
+        let book = Book::default();
+        Self { config, keys, dataset, ledger: None, book, notes, pending, _lock: lock }
     }
 
     /// Takes a fact for the ledger; [`Store::write_notes`] makes it durable.
@@ -62,8 +64,9 @@ impl Store {
 
     /// Removes what retention does not keep.
     pub(crate) fn retain(&mut self) -> Result<Vec<RemovedFile>, SinkError> {
+        let early = self.pulled_early()?;
         let ledger = &mut self.ledger;
-        self.dataset.retain(&self.config.retention, |removed| match ledger {
+        self.dataset.retain(&self.config.retention, &early, |removed| match ledger {
             Some(ledger) => ledger.append(&removed.iter().map(retained).collect::<Vec<_>>()),
             None => Ok(()),
         })

@@ -77,7 +77,7 @@ fn what_is_told_stands_in_it_in_order_and_files_carry_the_head_of_their_seal() {
     let root = tempfile::tempdir().unwrap();
     sessions(root.path());
     let path = root.path().join("ledger.jsonl");
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let lines: Vec<Value> =
         lines(root.path()).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |line: &Value| line["fact"].as_str().unwrap().to_owned();
@@ -208,13 +208,13 @@ fn behind_a_break_that_the_ledger_tells_of_new_ones_are_found() {
     sessions(root.path());
     let (path, dataset) = (root.path().join("ledger.jsonl"), root.path().join("dataset"));
     let mut broken = lines(root.path());
-    broken[4] = broken[4].replace("cafe", "f00d");
+    broken[4] = broken[4].replace("\"cafe\"", "\"f00d\"");
     write(root.path(), &broken);
     told(root.path(), facts().into_iter().map(|fact| Command::Note(Box::new(fact))).collect());
     assert_eq!(faults_of(&path), [5], "it is told of, and still a fault");
     let mut again = lines(root.path());
     assert!(again[17].contains(r#""fact":"broken""#));
-    again[20] = again[20].replace("cafe", "f00d");
+    again[20] = again[20].replace("\"cafe\"", "\"f00d\"");
     again.remove(25);
     write(root.path(), &again);
     assert_eq!(faults_of(&path), [5, 21, 26]);
@@ -223,7 +223,7 @@ fn behind_a_break_that_the_ledger_tells_of_new_ones_are_found() {
     assert_eq!(ledger::verify_with_dataset(&path, &dataset).unwrap_err().first.len(), 3);
     // Cut off before the first seal: the heads are compared too.
     broken.truncate(3);
-    broken[1] = broken[1].replace("cafe", "f00d");
+    broken[1] = broken[1].replace("\"cafe\"", "\"f00d\"");
     write(root.path(), &broken);
     let faults = ledger::verify_with_dataset(&path, &dataset).unwrap_err();
     assert_eq!((faults.first.len(), faults.first[0].line), (2, 2));
@@ -245,7 +245,7 @@ fn a_broken_chain_stops_nothing_and_is_named_once() {
     sessions(root.path());
     let path = root.path().join("ledger.jsonl");
     let mut broken = lines(root.path());
-    broken[4] = broken[4].replace("cafe", "f00d");
+    broken[4] = broken[4].replace("\"cafe\"", "\"f00d\"");
     broken.remove(8);
     write(root.path(), &broken);
     for start in 0..3 {
@@ -298,7 +298,7 @@ fn what_retention_removes_is_told_of_also_where_a_file_does_not_go() {
     let stuck = dataset.join(&files[0].path);
     fs::remove_file(&stuck).unwrap();
     fs::create_dir(&stuck).unwrap();
-    let keep_nothing = Retention { days: None, bytes: Some(0) };
+    let keep_nothing = Retention { bytes: Some(0), ..Retention::default() };
     let reports = told(root.path(), vec![Command::Retain(keep_nothing)]);
     assert!(
         matches!(&reports[0], Report::RetentionFailed { message } if message.contains("remove"))

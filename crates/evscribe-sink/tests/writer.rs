@@ -421,7 +421,7 @@ fn retention_removes_only_what_the_manifest_names() {
     ));
     let stranger = root.path().join("dataset/events/date=2026-11-23/host=ab01/stranger.parquet");
     fs::write(&stranger, b"PAR1").unwrap();
-    handle.try_send(Command::Retain(Retention { days: None, bytes: Some(0) })).unwrap();
+    handle.try_send(Command::Retain(Retention { bytes: Some(0), ..Retention::default() })).unwrap();
     handle.stop().unwrap();
     let removed = reports.iter().find_map(|report| {
         if let Report::Retained { removed } = report { Some(removed) } else { None }

@@ -1,6 +1,7 @@
 //! The command line: help, man pages and completions all come from here.
 
 mod keys;
+mod pull;
 mod rights;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use evscribe_model::{KeyLevel, PointerLevel};
 use evscribe_sink::Table;
 
 pub(crate) use keys::{KeysArgs, KeysCommand};
+pub(crate) use pull::{PullAccessArgs, PullAccessCommand, ServePullArgs};
 pub(crate) use rights::{AcknowledgeArgs, ForgetArgs, LedgerCommand, MyDataCommand, RightsCommand};
 
 /// Openly declared recording of how people work with keyboard, mouse, touchpad
@@ -51,6 +53,15 @@ pub(crate) enum Command {
     /// Check a policy, and write the assessment of what it means.
     #[command(subcommand)]
     Policy(crate::policy::PolicyCommand),
+    /// Say who may pull sealed files from this workstation, over SSH.
+    ///
+    /// Each key may do nothing but pull, read-only, what is on offer: sealed,
+    /// past the cooling-off, not paused by the policy. Each pull is a fact of the
+    /// ledger and shows in the status of whose files it was.
+    PullAccess(PullAccessArgs),
+    /// Serve one pull; the command that sshd is made to run for whoever pulls.
+    #[command(hide = true)]
+    ServePull(ServePullArgs),
     /// Write man pages and shell completions below a directory.
     #[command(hide = true)]
     Manual {

@@ -9,8 +9,10 @@ mod keys;
 mod manual;
 mod person;
 mod policy;
+mod pull_access;
 mod record;
 mod rights;
+mod serve_pull;
 mod service;
 mod status;
 mod table;
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args, cli.json),
         Command::Policy(command) => policy::run(&command, cli.json),
         Command::Rights(command) => rights::run(&command, cli.json),
+        Command::PullAccess(args) => pull_access::run(&args, cli.json),
+        Command::ServePull(args) => serve_pull::run(&args),
         Command::Manual { dir } => manual::run(&dir),
     };
     outcome.unwrap_or_else(|error| {

@@ -36,6 +36,8 @@ pub(crate) trait Collector {
     fn my_files(&self) -> zbus::Result<Vec<(String, u64, String)>>;
     fn open_my_file(&self, path: &str) -> zbus::Result<OwnedFd>;
     fn my_ledger(&self) -> zbus::Result<Vec<String>>;
+    fn note_pull(&self, name: &str) -> zbus::Result<u32>;
+    fn acknowledge_pull(&self, name: &str, manifest_sha256: &str) -> zbus::Result<u32>;
     fn verify_ledger(&self) -> zbus::Result<(bool, String)>;
 
     #[zbus(allow_interactive_auth)]
@@ -79,6 +81,7 @@ pub(crate) trait Collector {
     fn at_rest(&self) -> zbus::Result<String>;
     #[zbus(property)]
     fn recipients(&self) -> zbus::Result<Vec<(String, String)>>;
+    fn pulls_paused(&self) -> zbus::Result<String>;
     #[zbus(property)]
     fn losses_today(&self) -> zbus::Result<u64>;
     #[zbus(property)]
@@ -112,6 +115,9 @@ pub(crate) enum ServiceError {
     /// The service says why not, for people.
     #[error("{0}")]
     Refused(String),
+    /// The service says why not now, for people.
+    #[error("{0}")]
+    Later(String),
     /// The service took it in and says how far it came.
     #[error("{0}")]
     Failed(String),
@@ -137,7 +143,8 @@ impl From<zbus::Error> for ServiceError {
                 other => Self::Strange(zbus::Error::FDO(Box::new(other))),
             },
             zbus::Error::MethodError(name, Some(text), message) => match name.as_str() {
-                "org.evscribe.Error.Refused" | "org.evscribe.Error.Busy" => Self::Refused(text),
+                "org.evscribe.Error.Refused" => Self::Refused(text),
+                "org.evscribe.Error.Busy" | "org.evscribe.Error.Paused" => Self::Later(text),
                 "org.evscribe.Error.Stopping" => Self::Stopping(text),
                 "org.evscribe.Error.Failed" => Self::Failed(text),
                 _ => Self::Strange(zbus::Error::MethodError(name, Some(text), message)),
@@ -149,6 +156,11 @@ impl From<zbus::Error> for ServiceError {
 }
 
 impl ServiceError {
+    /// Whether the same may be done later, without anybody changing anything here.
+    pub(crate) const fn is_passing(&self) -> bool {
+        !matches!(self, Self::Refused(_) | Self::Denied(_) | Self::Strange(_))
+    }
+
     /// Whether nobody is there to answer, so that nothing is collected either.
     pub(crate) const fn is_absence(&self) -> bool {
         matches!(self, Self::NoBus(_) | Self::NotRunning)

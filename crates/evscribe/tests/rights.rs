@@ -301,6 +301,7 @@ fn status_tells_what_is_done_and_how_one_stands() {
         "You (root):",
         "you acknowledged notice 3",
         "3 sealed files, 2.0 KiB",
+        "up to 2 files by lake, last on 1970",
         "evscribe forget 5m",
     ] {
         assert!(said.out.contains(expected), "{expected}\nin\n{}", said.out);
@@ -308,4 +309,5 @@ fn status_tells_what_is_done_and_how_one_stands() {
     let said = run(&bus, &["--json", "status"]).succeeds().json();
     assert_eq!(said["service"]["since"], "1970-01-01T00:00:01Z");
     assert_eq!(said["you"]["standing"], "acknowledged");
+    assert_eq!(said["you"]["pulls"][0]["by"], "lake");
 }

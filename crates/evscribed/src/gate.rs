@@ -11,6 +11,7 @@
 //! | person | they opted out, did not acknowledge the current notice, paused, chose `off` |
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use evscribe_model::{KeyLevel, Level, MarkKind, PointerLevel};
 use evscribe_policy::{People, Policy, PolicyError, Standing};
@@ -196,6 +197,25 @@ impl Gate {
             Self::Policy(rules) => Some(&rules.people),
             Self::Oneself(_) => None,
         }
+    }
+
+    /// How long a sealed file cools off before it may be pulled.
+    ///
+    /// A hold is on everything: what is in dispute is neither recorded nor taken
+    /// away. `[pull] paused` is on pulls alone.
+    ///
+    /// # Errors
+    /// Why none may be pulled now, as a clause.
+    pub fn pulls(&self) -> Result<Duration, String> {
+        let Self::Policy(rules) = self else { return Err("nobody is served here".into()) };
+        let policy = rules.policy.as_ref().map_err(|error| chain(error))?;
+        if let Some(why) = &rules.people.held {
+            return Err(format!("held by an administrator: {why}"));
+        }
+        if policy.pulls_paused {
+            return Err("pulls are paused by the policy".into());
+        }
+        Ok(Duration::from_secs(60 * 60) * policy.cooling_off_hours)
     }
 
     /// Who may be recorded at `now_us`, microseconds since 1970. `vt` is the

@@ -18,6 +18,7 @@ mod report;
 mod saved;
 mod seat;
 mod service;
+mod state;
 mod status;
 mod stderr;
 mod systemd;
@@ -30,7 +31,9 @@ pub use gate::{Because, Closed, Gate, Person, Verdict};
 pub use host::Host;
 pub use report::say_recovery;
 pub use seat::{Seat, Session};
-pub use service::{LEDGER, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, people, retention};
+pub use service::{
+    LEDGER, OUTBOX, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, people, retention,
+};
 pub use status::{Face, METRICS_FILE, OpenDevice, Recipient, STATUS_FILE, State, Status};
 pub use stderr::log_to_stderr;
 pub use systemd::Systemd;

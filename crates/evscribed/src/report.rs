@@ -1,7 +1,7 @@
 //! What the sink reports, as messages for the journal: each says what happened,
 //! what was kept and, where something is to be done, what.
 
-use evscribe_sink::{Recovery, Report};
+use evscribe_sink::{OnOffer, Recovery, Report};
 
 /// Logs what the writer thread reports.
 pub(crate) fn say(report: &Report) {
@@ -47,6 +47,20 @@ pub(crate) fn say(report: &Report) {
             forgotten.rows, forgotten.files
         ),
         Report::Forgotten { outcome: Err(why), .. } => log::error!("not forgotten yet: {why}"),
+        Report::Offered(OnOffer { files, waiting }) => log::info!(
+            files = files, waiting = waiting;
+            "{files} files may be pulled, {waiting} more when they have cooled off"
+        ),
+        Report::OfferFailed { message } => log::error!(
+            "what may be pulled cannot be brought in line ({message}); nothing is served until it \
+             can, which is tried again; recording goes on"
+        ),
+        Report::Pull { puller, outcome: Ok(files), .. } => {
+            log::info!(puller = puller.as_str(), files = files; "{puller} pulls, or has: {files} files");
+        }
+        Report::Pull { puller, outcome: Err(why), .. } => {
+            log::warn!(puller = puller.as_str(); "{puller} is refused: {why}");
+        }
         Report::Unwritten { rows } => {
             log::error!(rows = rows; "{rows} rows were lost: the disk took nothing until the end");
         }
@@ -98,6 +112,15 @@ pub fn say_recovery(recovery: &Recovery) {
             "the ledger does not hold ({fault}); it goes on behind it, and a line says so: see \
              what `evscribe ledger verify` says"
         );
+    }
+    if recovery.pulls_damaged {
+        log::warn!(
+            "what was remembered of pulls was damaged and is kept as pulls.damaged: every file cools \
+             off anew, and is noted anew for who pulls it"
+        );
+    }
+    if let Some(why) = &recovery.outbox_failed {
+        log::error!("what may be pulled cannot be brought in line ({why}); nothing is served");
     }
     if recovery.manifest_torn_bytes > 0 {
         log::warn!(

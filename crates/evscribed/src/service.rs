@@ -3,6 +3,7 @@
 
 mod asked;
 mod collect;
+mod pulls;
 mod rights;
 mod seated;
 mod settings;
@@ -72,7 +73,7 @@ const RESERVED_RUNS: i32 = 1 << 10;
 
 pub use rights::people;
 pub use settings::{SEGMENT_AGE, SEGMENT_BYTES, Settings};
-pub use start::LEDGER;
+pub use start::{LEDGER, OUTBOX};
 
 /// The running collector.
 pub struct Service<'a> {
@@ -108,6 +109,9 @@ pub struct Service<'a> {
     last_ticket: u64,
     /// When time alone may change who is recorded.
     decide_at: Option<Instant>,
+    /// How long files cool off before they may be pulled, as the writer was told;
+    /// `None`: none may be.
+    offered: Option<Duration>,
     /// Why the disk takes nothing, while it does not.
     stalled: Option<String>,
     /// Since when the disk is full.
@@ -275,12 +279,14 @@ impl<'a> Service<'a> {
         } else if before.is_some() {
             self.note(Fact::PolicyChanged { sha256: None });
         }
+        self.offer();
         self.decide("policy");
         // Systemd waits for the answer even where nothing changed.
         self.shown = None;
         self.has_news = true;
     }
 
+    /// Has the writer remove what is not kept, and offer what has cooled off.
     fn retain(&mut self) {
         self.devices.pipeline().command(Command::Retain(self.settings.retention));
     }
@@ -310,7 +316,11 @@ impl<'a> Service<'a> {
 #[must_use]
 pub fn retention(policy: &Policy) -> Retention {
     let keep = policy.retention;
-    Retention { days: Some(keep.days), bytes: Some(keep.bytes) }
+    Retention {
+        days: Some(keep.days),
+        bytes: Some(keep.bytes),
+        after_pull_hours: keep.after_pull_hours,
+    }
 }
 
 /// What became ready in one wait, devices and seats aside.

@@ -52,8 +52,26 @@ fn a_good_policy_has_its_defaults() {
         (30, 0, None)
     );
     assert_eq!(policy.at_rest, AtRest::Encrypted);
+    assert_eq!((policy.pulls_paused, policy.retention.after_pull_hours), (false, None));
     assert!(policy.schedule.is_none() && policy.hotkey.is_none());
     assert!(policy.notice_text.contains("privacy@example.org"));
+}
+
+#[test]
+fn what_is_pulled_and_when_it_goes_is_said_to_all_who_ask() {
+    let text = GOOD.replace("days = 30", "days = 30\nafter_pull_hours = 2");
+    let policy = parse(&format!("{text}[pull]\ncooling_off_hours = 24\n")).unwrap();
+    assert_eq!((policy.retention.after_pull_hours, policy.cooling_off_hours), (Some(2), 24));
+    for told in ["2 hours after it was fetched", "not before it is 24 hours old"] {
+        assert!(policy.notice_text.contains(told), "{told}\nin\n{}", policy.notice_text);
+    }
+    let said = consequences(&policy).join("\n");
+    assert!(said.contains("sealed for 24 hours") && said.contains("goes early, 2 hours"), "{said}");
+    let paused = parse(&format!("{text}[pull]\npaused = true\n")).unwrap();
+    assert!(paused.pulls_paused);
+    assert!(consequences(&paused).join("\n").contains("Nothing can be pulled"));
+    let none = consequences(&parse(GOOD).unwrap()).join("\n");
+    assert!(none.contains("as soon as they are sealed") && !none.contains("early"), "{none}");
 }
 
 #[test]

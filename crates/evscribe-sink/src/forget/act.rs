@@ -7,14 +7,14 @@ use evscribe_model::{BootUs, DeviceId, MarkKind, Run};
 use super::{
     Forgotten,
     intent::Intent,
-    plan::{BootPlan, Plan, Target},
+    plan::{self, BootPlan, Plan, Target},
     rewrite::rewrite,
 };
 use crate::{
     Dataset, Fact, Provenance, SealedFile, SegmentId, SegmentWriter, SinkError, Store,
     encode::MarkCells,
     error::At,
-    journal,
+    journal, manifest,
     recover::chain,
     seal,
     store::{Pending, sealed},
@@ -76,6 +76,7 @@ impl Store {
                 )));
             };
             plan.unsealed = self.unsealed_since(intent.from_us)?;
+            plan.gone = self.gone(&intent)?;
             intent.plan = Some(plan);
             self.save_intent(&intent)?;
         }
@@ -118,6 +119,30 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// The files that retention removed from here and somebody pulled before, with
+    /// rows that may be meant. Nobody here can take these rows out: whoever has a
+    /// file is told that all of it goes.
+    fn gone(&mut self, intent: &Intent) -> Result<Vec<Target>, SinkError> {
+        let directory = self.dataset.directory();
+        let span = intent.from_us..intent.until_us;
+        let is_meant = |file: &SealedFile| {
+            intent.subjects.contains(&file.subject) && (intent.erase || plan::overlaps(file, &span))
+        };
+        let mut removed = manifest::read(directory)?.removed;
+        removed.retain(|_, file| is_meant(file));
+        let told = if removed.is_empty() { None } else { Some(tombstones::read(directory)?) };
+        removed.retain(|path, _| {
+            let of = told.as_ref().and_then(|told| told.of.get(path));
+            !of.is_some_and(|of| of.iter().any(|line| line.sha256.is_none()))
+        });
+        let Some(ledger) = self.ledger.as_mut().filter(|_| !removed.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let pulled = ledger.pulled(&removed.keys().cloned().collect())?;
+        removed.retain(|path, _| pulled.contains(path));
+        Ok(removed.values().map(|file| Target::of(file, 0)).collect())
     }
 
     /// The journals that are left and were written to since `from_us`.
@@ -164,6 +189,7 @@ impl Store {
                 done.push((target, file));
             }
         }
+        done.extend(plan.gone.iter().map(|target| (target, None)));
         let tombstone = |(target, file): &(&Target, Option<SealedFile>)| Tombstone {
             file: target.path.clone(),
             subject: target.subject.clone(),

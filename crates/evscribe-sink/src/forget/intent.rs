@@ -66,6 +66,14 @@ impl Intent {
         self.until_us = newest.map_or(now_us, |newest_us| newest_us.max(now_us));
     }
 
+    /// Whether it may change this file and has not been carried out: rows behind
+    /// the span, too, may go with what began in it.
+    pub(crate) fn withholds(&self, file: &SealedFile) -> bool {
+        self.tries == 0
+            && self.subjects.contains(&file.subject)
+            && (self.erase || file.last_us >= self.from_us)
+    }
+
     /// Below which no run number is free.
     pub(crate) fn runs_end(&self) -> i32 {
         self.fresh.end.max(self.plan.as_ref().map_or(0, Plan::runs_end))

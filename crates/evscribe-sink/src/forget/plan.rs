@@ -16,6 +16,9 @@ pub(crate) struct Plan {
     pub(super) whole: Vec<Target>,
     /// What is done within files, by host and boot.
     pub(super) boots: Vec<BootPlan>,
+    /// Files that are gone from here but were pulled: their holders are told.
+    #[serde(default)]
+    pub(super) gone: Vec<Target>,
     /// Journals that cannot be sealed now and may hold some of it.
     pub(super) unsealed: Vec<String>,
 }

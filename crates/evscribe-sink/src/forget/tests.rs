@@ -250,7 +250,7 @@ fn what_retention_removed_is_in_the_ledger_wherever_it_was_killed() {
     let (place, copies) = (root.path().join("place"), root.path().join("copies"));
     scene(&place);
     let (mut store, _) = recover(with_ledger(&place), keys(), &mut 10).unwrap();
-    store.config.retention = crate::Retention { days: None, bytes: Some(0) };
+    store.config.retention = crate::Retention { bytes: Some(0), ..crate::Retention::default() };
     let steps = watched(&place, &copies, || drop(store.retain().unwrap()));
     assert!(steps > 10, "{steps}");
     for step in 0..steps {

@@ -129,8 +129,30 @@ pub enum Fact {
         subject: String,
         /// The file.
         file: String,
-        /// `age` or `bytes`.
+        /// `age`, `bytes` or `pulled`.
         reason: &'static str,
+    },
+    /// A file may be pulled by somebody who was not noted for it before: what
+    /// they could take, noted before they can; the writer notes it.
+    Pulled {
+        /// Pseudonym of the person.
+        subject: String,
+        /// Name of who pulls.
+        puller: String,
+        /// The file.
+        file: String,
+        /// SHA-256 of its bytes.
+        sha256: String,
+    },
+    /// Who pulled says that they have what a manifest lists, verified; the writer
+    /// notes it.
+    AcknowledgedPull {
+        /// Name of who pulled.
+        puller: String,
+        /// SHA-256 of the manifest.
+        manifest_sha256: String,
+        /// How many of its files are here still.
+        files: u64,
     },
     /// Another policy is in force, or none any more.
     PolicyChanged {
@@ -186,5 +208,5 @@ fn short<S: Serializer>(words: &str, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 /// Facts without a subject that concern everybody, as lines name them.
-pub(super) const OF_EVERYBODY: [&str; 6] =
-    ["started", "stopped", "policy_changed", "held", "repaired", "broken"];
+pub(super) const OF_EVERYBODY: [&str; 7] =
+    ["started", "stopped", "policy_changed", "held", "acknowledged_pull", "repaired", "broken"];

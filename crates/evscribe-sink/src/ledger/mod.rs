@@ -18,6 +18,7 @@ mod fact;
 mod verify;
 
 use std::{
+    collections::BTreeSet,
     fs::{File, OpenOptions},
     io::{BufReader, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
@@ -25,7 +26,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{SinkError, disk, error::At};
 
@@ -67,7 +68,7 @@ struct Body<'a> {
 }
 
 impl Ledger {
-    /// Opens the ledger at `path`, or begins one, mode 0640. The whole chain is
+    /// Opens the ledger at `path`, or begins one, mode 0600. The whole chain is
     /// checked, line by line: a year has some MB.
     ///
     /// A torn last line is cut off, a broken chain is left as it is; both are
@@ -79,7 +80,7 @@ impl Ledger {
         let is_new = !path.exists();
         let mut options = OpenOptions::new();
         let mut file =
-            options.read(true).append(true).create(true).mode(0o640).open(path).at("open", path)?;
+            options.read(true).append(true).create(true).mode(0o600).open(path).at("open", path)?;
         if is_new {
             disk::sync_parent(path)?;
         }
@@ -157,6 +158,33 @@ impl Ledger {
         while chain::next_line(&mut reader, &mut text).at("read", &self.path)? > 0 {
             let is_there = text.windows(wanted.len()).any(|window| window == wanted.as_bytes());
             found += usize::from(is_there);
+        }
+        Ok(found)
+    }
+
+    /// Which of these files were pulled, by the facts about them. Memory: a line.
+    ///
+    /// # Errors
+    /// [`SinkError::Io`].
+    pub(crate) fn pulled(
+        &mut self,
+        files: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, SinkError> {
+        #[derive(Deserialize)]
+        struct Line {
+            fact: String,
+            file: Option<String>,
+        }
+        self.file.seek(SeekFrom::Start(0)).at("read", &self.path)?;
+        let mut reader = BufReader::new(&self.file);
+        let (mut found, mut text) = (BTreeSet::new(), Vec::new());
+        while chain::next_line(&mut reader, &mut text).at("read", &self.path)? > 0 {
+            let Ok(Line { fact, file: Some(file) }) = serde_json::from_slice(&text) else {
+                continue;
+            };
+            if fact == "pulled" && files.contains(&file) {
+                found.insert(file);
+            }
         }
         Ok(found)
     }

@@ -125,7 +125,8 @@ pub fn verify_with_dataset(path: &Path, directory: &Path) -> Result<Verified, Le
 
 /// The lines of the ledger at `path`, oldest first and as they stand, that are
 /// about one of `subjects`, and those without a subject that concern everybody:
-/// `started`, `stopped`, `policy_changed`, `held`, `repaired`, `broken`.
+/// `started`, `stopped`, `policy_changed`, `held`, `acknowledged_pull`, `repaired`,
+/// `broken`.
 ///
 /// A line that cannot be read is nobody's.
 ///

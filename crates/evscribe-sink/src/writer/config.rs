@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::Retention;
+use crate::{Outbox, Retention};
 
 /// Default of [`Config::flush_after`].
 pub const FLUSH_AFTER: Duration = Duration::from_millis(300);
@@ -46,6 +46,8 @@ pub struct Config {
     pub queue: usize,
     /// What is kept of sealed files; all of them by default.
     pub retention: Retention,
+    /// What may be pulled; `None` where nobody is served, as for recordings.
+    pub outbox: Option<Outbox>,
 }
 
 impl Config {
@@ -65,6 +67,7 @@ impl Config {
             retry_after: RETRY_AFTER,
             queue: QUEUE,
             retention: Retention::default(),
+            outbox: None,
         }
     }
 }

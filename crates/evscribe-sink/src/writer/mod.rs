@@ -16,6 +16,7 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use evscribe_model::Row;
@@ -37,7 +38,29 @@ pub enum Command {
     Seal,
     /// Keep sealed files by this from now on, and remove what is too much.
     Retain(Retention),
-    /// Replace the file at `path` by `bytes`, whole or not at all, durably.
+    /// Let a file be pulled once it has cooled off for so long; `None`: let none
+    /// be.
+    Offer(Option<Duration>),
+    /// Note that this puller may take all that is on offer, and report
+    /// [`Report::Pull`].
+    NotePull {
+        /// Comes back in the report.
+        ticket: u64,
+        /// The puller's name.
+        puller: String,
+    },
+    /// Take in that this puller has, verified, what that manifest lists, and report
+    /// [`Report::Pull`].
+    AcknowledgePull {
+        /// Comes back in the report.
+        ticket: u64,
+        /// The puller's name.
+        puller: String,
+        /// SHA-256 of the manifest.
+        sha256: String,
+    },
+    /// Replace the file at `path` by `bytes`, whole or not at all, durably; for its
+    /// owner alone.
     SaveState {
         /// The file.
         path: PathBuf,

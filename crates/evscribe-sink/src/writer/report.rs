@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{Forgotten, RemovedFile, SealedFile};
+use crate::{Forgotten, OnOffer, RemovedFile, SealedFile};
 
 /// Why a segment was sealed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +107,23 @@ pub enum Report {
         /// What was forgotten; or why it is not yet, and what becomes of it,
         /// for people.
         outcome: Result<Forgotten, String>,
+    },
+    /// What may be pulled changed.
+    Offered(OnOffer),
+    /// The outbox could not be brought in line: nothing may be pulled until it
+    /// can, which is tried again.
+    OfferFailed {
+        /// For people.
+        message: String,
+    },
+    /// A puller was noted, or what they acknowledged.
+    Pull {
+        /// That of the command.
+        ticket: u64,
+        /// Their name.
+        puller: String,
+        /// How many files it is about; or why nothing was noted, for people.
+        outcome: Result<u64, String>,
     },
     /// Rows that could not be written before the end.
     Unwritten {

@@ -5,12 +5,14 @@
 //! | clean, no segment open | a command |
 //! | clean, segment open | a command, the segment's age |
 //! | dirty (rows not durable) | a command, `flush_after` after the first of them; none of it with `flush_after` 0, which is never dirty while it waits |
+//! | files cool off | and when the next of them is done with it |
 //! | stalled | `retry_after`, the wish to stop; commands stay in the queue |
 //!
 //! Not handled: a journal or dataset directory that is replaced under the
 //! running writer; both are locked, whoever does that has the say.
 
 mod forget;
+mod offer;
 mod seal;
 mod stall;
 
@@ -29,7 +31,7 @@ use zeroize::Zeroize;
 
 use super::{Command, Report, SealReason, Shared, config::FLUSH_AFTER};
 use crate::{
-    Provenance, SegmentId, SinkError, Store, disk, encode,
+    OnOffer, Provenance, SegmentId, SinkError, Store, disk, encode,
     journal::{JournalWriter, WaitingRows},
 };
 
@@ -57,6 +59,10 @@ pub(super) struct Thread {
     file_systems: Vec<PathBuf>,
     stalled_since: Option<Instant>,
     unwritten: u64,
+    /// What may be pulled; `None` while the outbox cannot be brought in line.
+    on_offer: Option<OnOffer>,
+    /// When more may be.
+    offer_at: Option<Instant>,
 }
 
 /// Whether the thread goes on.
@@ -92,12 +98,15 @@ impl Thread {
             unsaved: None,
             stalled_since: None,
             unwritten: 0,
+            on_offer: Some(OnOffer::default()),
+            offer_at: None,
         }
     }
 
     pub(super) fn run(mut self) {
         self.insist(|this| this.seal_pending(SealReason::Leftover));
         self.forget_leftovers();
+        self.offer();
         loop {
             let next = match self.receive() {
                 Ok(command) => self.execute(command),
@@ -145,7 +154,7 @@ impl Thread {
         let config = &self.store.config;
         let flush = self.dirty_since.map(|since| since + self.flush_after());
         let age = self.segment_since.map(|since| since + config.segment_age);
-        flush.into_iter().chain(age).min()
+        flush.into_iter().chain(age).chain(self.offer_at).min()
     }
 
     fn do_what_is_due(&mut self) {
@@ -165,6 +174,9 @@ impl Thread {
         if is_due(self.segment_since, self.store.config.segment_age) {
             self.close(SealReason::Age);
         }
+        if is_due(self.offer_at, Duration::ZERO) {
+            self.offer();
+        }
     }
 
     fn execute(&mut self, command: Command) -> Next {
@@ -175,6 +187,16 @@ impl Thread {
             Command::Retain(retention) => {
                 self.store.config.retention = retention;
                 self.retain();
+            }
+            Command::Offer(cooling_off) => {
+                if let Some(outbox) = &mut self.store.config.outbox {
+                    outbox.cooling_off = cooling_off;
+                }
+                self.offer();
+            }
+            Command::NotePull { ticket, puller } => self.note_pull(ticket, puller),
+            Command::AcknowledgePull { ticket, puller, sha256 } => {
+                self.acknowledge_pull(ticket, puller, &sha256);
             }
             Command::SaveState { path, bytes } => {
                 // What is told first is durable first: the state may rely on it.
@@ -302,7 +324,7 @@ impl Thread {
 
     fn save(&mut self) -> Result<(), SinkError> {
         if let Some((path, bytes)) = &self.unsaved {
-            disk::replace(path, bytes)?;
+            disk::replace_as(path, bytes, 0o600)?;
             self.unsaved = None;
         }
         Ok(())

@@ -109,14 +109,27 @@ fn markdown(path: &Path, policy: &Policy) -> String {
         ),
         ("Reason for `full` keys", or_none(&policy.keys_full_reason)),
         ("Never kept", "serial numbers, names of people, screen, windows, sound, camera".into()),
-        ("Recipients", "the data team that pulls; nothing is sent".into()),
+        (
+            "Recipients",
+            "the data team that pulls over SSH, by the keys of `evscribe pull-access list`; each \
+             pull is a fact of the ledger; nothing is sent"
+                .into(),
+        ),
         ("Third countries", "to be filled in by the controller".into()),
         (
             "Retention",
             format!("{} days, at most {} MiB", policy.retention.days, policy.retention.bytes >> 20),
         ),
         ("Sealed files", policy.at_rest.to_string()),
+        (
+            "Retention once pulled",
+            policy.retention.after_pull_hours.map_or_else(
+                || "the same".into(),
+                |hours| format!("{hours} hours after the pull was acknowledged"),
+            ),
+        ),
         ("Cooling-off before a pull", format!("{} hours", policy.cooling_off_hours)),
+        ("Pulls paused", if policy.pulls_paused { "yes" } else { "no" }.into()),
         (
             "Notice",
             format!("version {}, SHA-256 `{}`", policy.notice_version, policy.notice_sha256),
@@ -175,7 +188,7 @@ fn risks(policy: &Policy) -> Vec<(&'static str, &'static str, &'static str)> {
         ),
         (
             "Data is kept or copied beyond its purpose",
-            "retention by age and size; nothing is sent; a tombstone follows what was forgotten",
+            "retention by age and size; nothing is sent; pulls are noted file by file, after the cooling-off; a tombstone follows what was forgotten",
             "copies that were pulled are the data team's to erase",
         ),
         (

@@ -34,6 +34,8 @@ pub(crate) struct Me {
     pub(crate) files: u32,
     /// And of how many bytes.
     pub(crate) bytes: u64,
+    /// Who may have pulled files of theirs: name, when last, how many.
+    pub(crate) pulls: Vec<(String, i64, u64)>,
 }
 
 impl Me {
@@ -67,6 +69,7 @@ impl Me {
             subjects: take(said, "subjects"),
             files: take(said, "files"),
             bytes: take(said, "bytes"),
+            pulls: take(said, "pulls"),
         }
     }
 
@@ -97,8 +100,13 @@ impl Me {
             "subjects": self.subjects,
             "files": self.files,
             "bytes": self.bytes,
+            "pulls": self.pulls.iter().map(pull_to_json).collect::<Vec<_>>(),
         })
     }
+}
+
+fn pull_to_json((puller, last_us, files): &(String, i64, u64)) -> Value {
+    json!({ "by": puller, "last": words::rfc3339(*last_us), "files": files })
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub(super) struct Told {
     cooling_off_hours: u32,
     at_rest: String,
     recipients: Vec<Recipient>,
+    pulls_paused: String,
     losses_today: u64,
     open_devices: u32,
 }
@@ -65,6 +66,7 @@ impl Told {
                 cooling_off_hours: bus.cooling_off_hours().await?,
                 at_rest: bus.at_rest().await?,
                 recipients: bus.recipients().await?.into_iter().map(Recipient::from).collect(),
+                pulls_paused: bus.pulls_paused().await?,
                 losses_today: bus.losses_today().await?,
                 open_devices: bus.open_devices().await?,
             })
@@ -137,10 +139,13 @@ impl Told {
         let here = format!("{}, on this machine; nothing is sent anywhere", self.dataset);
         match self.cooling_off_hours {
             _ if self.dataset.is_empty() => String::new(),
-            0 => here,
+            _ if !self.pulls_paused.is_empty() => {
+                format!("{here}, and nobody can fetch it now: {}", self.pulls_paused)
+            }
+            0 => format!("{here}; who has pull access can fetch it as soon as it is sealed"),
             hours => {
                 let hours = words::count(hours.into(), "hour");
-                format!("{here}, and by the policy nobody is to fetch it before it is {hours} old")
+                format!("{here}, and who has pull access cannot fetch it before it is {hours} old")
             }
         }
     }
@@ -206,7 +211,7 @@ mod tests {
             "  on ground  legitimate interest (employment)",
             "  notice     3",
             "  goes to    /var/lib/evscribe/dataset, on this machine",
-            "and by the policy nobody is to fetch it before it is 24 hours old",
+            "and who has pull access cannot fetch it before it is 24 hours old",
             "  on disk    encrypted; readable for data team (key 00ff) and on this workstation",
             "  kept       30 days",
             "  lost today 2 losses since the service started today; each has a mark",
@@ -214,6 +219,15 @@ mod tests {
             assert!(said.contains(expected), "{expected}\nin\n{said}");
         }
         assert!(!said.contains("\n  policy"), "{said}");
+    }
+
+    #[test]
+    fn a_pause_of_pulls_is_shown_with_why() {
+        let pulls_paused = "pulls are paused by the policy".to_owned();
+        let told = Told { dataset: "/d".into(), pulls_paused, ..Told::default() };
+        assert!(
+            told.destination().ends_with("nobody can fetch it now: pulls are paused by the policy")
+        );
     }
 
     #[test]

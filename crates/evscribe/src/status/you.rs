@@ -33,6 +33,25 @@ fn lines(me: &Me) -> Vec<(&'static str, String)> {
     }
     let files = words::count(me.files.into(), "sealed file");
     lines.push(("yours", format!("{files}, {}", words::size(me.bytes))));
+    lines.extend(fetched(me));
+    lines
+}
+
+/// Who may have copies of it: noted before they could take one.
+fn fetched(me: &Me) -> Vec<(&'static str, String)> {
+    if me.pulls.is_empty() {
+        let none = "nobody fetched anything of yours so far";
+        return (me.files > 0).then(|| ("fetched", none.to_owned())).into_iter().collect();
+    }
+    let of = |(puller, last_us, files): &(String, i64, u64)| {
+        let (files, last) = (words::count(*files, "file"), words::moment(*last_us));
+        format!("up to {files} by {puller}, last on {last}")
+    };
+    let mut lines: Vec<_> = me.pulls.iter().map(|pull| ("", of(pull))).collect();
+    if let Some(first) = lines.first_mut() {
+        first.0 = "fetched";
+    }
+    lines.push(("", "which ones: evscribe ledger show, lines `pulled`".into()));
     lines
 }
 
@@ -120,6 +139,20 @@ mod tests {
         assert!(!offered(&me).contains(&"evscribe opt-out --erase"));
         me.files = 1;
         assert!(offered(&me).contains(&"evscribe opt-out --erase"));
+    }
+
+    #[test]
+    fn who_fetched_is_named_with_when_and_how_many() {
+        let mut me = standing_of("acknowledged");
+        assert!(fetched(&me).is_empty(), "there is nothing to fetch");
+        me.files = 1;
+        assert!(fetched(&me)[0].1.contains("nobody fetched"));
+        me.pulls = vec![("lake".into(), 1_000_000, 12), ("other".into(), 0, 1)];
+        let said = fetched(&me);
+        assert!(
+            said[0].0 == "fetched" && said[0].1.starts_with("up to 12 files by lake, last on 1970")
+        );
+        assert!(said[1].1.starts_with("up to 1 file by other"));
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(crate) enum Refusal {
     Refused(String),
     Failed(String),
     Stopping(String),
+    Paused(String),
 }
 
 /// What is asked, in order, as the tests compare it.
@@ -87,6 +88,8 @@ pub(crate) struct Answers {
     pub(crate) first: Option<fn(String) -> Refusal>,
     /// Told when a second file is asked for, which never comes.
     pub(crate) second_file: Option<std::sync::mpsc::Sender<()>>,
+    /// Pulling is refused so.
+    pub(crate) no_pull: Option<fn(String) -> Refusal>,
     /// Told when forgetting was asked for.
     pub(crate) forgetting: Option<std::sync::mpsc::Sender<()>>,
 }
@@ -173,7 +176,16 @@ impl Answers {
             ("subjects", vec!["s1".to_owned()].into()),
             ("files", 3_u32.into()),
             ("bytes", 2048_u64.into()),
+            ("pulls", vec![("lake".to_owned(), 1_000_000_i64, 2_u64)].into()),
         ]))
+    }
+    async fn note_pull(&self, name: String) -> Result<u32, Refusal> {
+        self.took(format!("note {name}"));
+        self.no_pull.map_or(Ok(1), |refusal| Err(refusal("pulls are paused".into())))
+    }
+    async fn acknowledge_pull(&self, name: String, sha256: String) -> Result<u32, Refusal> {
+        self.took(format!("acknowledge {name} {sha256}"));
+        self.no_pull.map_or(Ok(7), |refusal| Err(refusal("no such manifest".into())))
     }
     async fn my_files(&self) -> Result<Vec<(String, u64, String)>, Refusal> {
         let mut files = listed(&self.dataset);
@@ -282,6 +294,10 @@ impl Answers {
     #[zbus(property)]
     fn recipients(&self) -> Vec<(String, String)> {
         vec![("00ff00ff00ff00ff".into(), "data team".into())]
+    }
+    #[zbus(property)]
+    fn pulls_paused(&self) -> String {
+        String::new()
     }
     #[zbus(property)]
     fn losses_today(&self) -> u64 {

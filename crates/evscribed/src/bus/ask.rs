@@ -8,6 +8,7 @@ use std::time::Instant;
 use async_channel::{Sender, bounded};
 use evscribe_sink::{Dataset, SealedFile};
 use mio::Waker;
+use nix::unistd::User;
 use zbus::Connection;
 use zbus::message::Header;
 
@@ -20,6 +21,12 @@ use super::shown::Shown;
 /// Longest text that is taken from a caller, bytes.
 const TEXT_MAX: usize = 1_024;
 
+/// Whom sshd lets pull.
+const PULL_USER: &str = "evscribe-pull";
+
+/// Hex digits of a SHA-256.
+const SHA256_DIGITS: usize = 64;
+
 /// What the bus serves; cloned for each connection.
 #[derive(Clone)]
 pub(crate) struct Collector {
@@ -30,6 +37,8 @@ pub(crate) struct Collector {
     pub(super) waker: Arc<Waker>,
     pub(super) dataset: PathBuf,
     pub(super) ledger: PathBuf,
+    /// What is remembered of pulls.
+    pub(super) pulls: PathBuf,
     pub(super) files: Files,
 }
 
@@ -106,6 +115,35 @@ impl Collector {
         self.files.read(read).await?.map_err(|error| Refusal::Failed(crate::gate::chain(&error)))
     }
 
+    pub(super) async fn pulls_of(&self, subjects: Vec<String>) -> Reply<Vec<(String, i64, u64)>> {
+        let pulls = self.pulls.clone();
+        let read = move || evscribe_sink::pulls_of(&pulls, &subjects);
+        let pulls = self.files.read(read).await?;
+        let pulls = pulls.map_err(|error| Refusal::Failed(crate::gate::chain(&error)))?;
+        Ok(pulls.into_iter().map(|by| (by.puller, by.last_us, by.files)).collect())
+    }
+
+    /// Has the event loop answer root and the user whom sshd lets pull, nobody else.
+    pub(super) async fn ask_as_puller(
+        &self,
+        bus: &Connection,
+        header: &Header<'_>,
+        request: Request,
+    ) -> Reply<u32> {
+        let caller = Self::caller(bus, header).await?;
+        // Names of users may take a while to look up.
+        let puller = self.files.read(|| User::from_name(PULL_USER)).await?;
+        let is_puller = puller.ok().flatten().is_some_and(|user| user.uid.as_raw() == caller.uid);
+        if !is_puller && caller.uid != 0 {
+            let why = format!("only the user {PULL_USER} pulls, by `evscribe serve-pull`");
+            return self.deny(caller.uid, request.name(), why).await;
+        }
+        match self.ask(caller.uid, request).await? {
+            Answer::Files(files) => Ok(files),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Refuses, which is written down.
     pub(super) async fn deny<T>(&self, uid: u32, what: &'static str, why: String) -> Reply<T> {
         let denied = self.ask(uid, Request::Denied { what, why }).await;
@@ -136,6 +174,22 @@ pub(super) fn short(text: String) -> Reply<String> {
         return Err(Refusal::Refused(format!("no text may be longer than {TEXT_MAX} bytes")));
     }
     Ok(text)
+}
+
+pub(super) fn puller(name: String) -> Reply<String> {
+    if !evscribe_sink::is_puller(&name) {
+        let why = "a puller's name is 1 to 32 of a-z, 0-9 and -";
+        return Err(Refusal::Refused(why.into()));
+    }
+    Ok(name)
+}
+
+pub(super) fn sha256(hex: String) -> Reply<String> {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if hex.len() != SHA256_DIGITS || !hex.bytes().all(is_digit) {
+        return Err(Refusal::Refused("a SHA-256 has 64 digits, 0-9 and a-f".into()));
+    }
+    Ok(hex)
 }
 
 pub(super) fn done(outcome: Outcome) -> Reply<()> {

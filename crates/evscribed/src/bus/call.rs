@@ -13,7 +13,7 @@ pub(crate) struct Call {
 }
 
 /// What may be asked. A person asks for themselves; `EraseOf` and `HoldAll`, which
-/// touch others, come only from those who may.
+/// touch others, and `NotePull` and `AcknowledgePull` come only from those who may.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Request {
     Notice,
@@ -57,6 +57,15 @@ pub(crate) enum Request {
         hold: bool,
         why: String,
     },
+    /// That puller is about to take what is on offer.
+    NotePull {
+        puller: String,
+    },
+    /// That puller has what that manifest lists.
+    AcknowledgePull {
+        puller: String,
+        sha256: String,
+    },
     /// What is refused before it comes here, to be written down.
     Denied {
         what: &'static str,
@@ -85,6 +94,8 @@ impl Request {
             Self::Settle | Self::Exported { .. } => "MyFiles",
             Self::EraseOf { .. } => "EraseOf",
             Self::HoldAll { .. } => "HoldAll",
+            Self::NotePull { .. } => "NotePull",
+            Self::AcknowledgePull { .. } => "AcknowledgePull",
             Self::Denied { what, .. } => what,
         }
     }
@@ -108,6 +119,8 @@ pub(crate) enum Answer {
     Me(Box<Me>),
     /// The pseudonyms of who asked.
     Subjects(Vec<String>),
+    /// So many files.
+    Files(u32),
 }
 
 /// How one person stands.
@@ -137,6 +150,8 @@ pub(crate) enum Refusal {
     Refused(String),
     /// Too many requests; nothing changed.
     Busy(String),
+    /// Nobody may pull now; nothing is to be served.
+    Paused(String),
     /// The service stops; nothing changed.
     Stopping(String),
     /// It was taken in, but could not be done: the message says how far it came.

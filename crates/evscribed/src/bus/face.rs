@@ -10,7 +10,7 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use zbus::message::Header;
 use zbus::{Connection, OwnedFd, Variant, interface};
 
-use super::ask::{Collector, done, gone, level, short, unexpected};
+use super::ask::{Collector, done, gone, level, puller, sha256, short, unexpected};
 use super::call::{Answer, Me, Refusal, Request};
 
 #[interface(name = "org.evscribe.Collector1", introspection_docs = false)]
@@ -142,6 +142,7 @@ impl Collector {
         };
         let files = self.files_of(subjects.clone()).await?;
         let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        let pulls = self.pulls_of(subjects.clone()).await?;
         Ok(HashMap::from([
             ("uid", uid.into()),
             ("standing", standing.into()),
@@ -154,6 +155,7 @@ impl Collector {
             ("subjects", subjects.into()),
             ("files", u32::try_from(files.len()).unwrap_or(u32::MAX).into()),
             ("bytes", bytes.into()),
+            ("pulls", pulls.into()),
         ]))
     }
 
@@ -249,6 +251,33 @@ impl Collector {
         done(self.ask_for_others(bus, &header, request).await)
     }
 
+    /// That puller is about to take what is on offer; returns how many files.
+    #[zbus(out_args("files"))]
+    async fn note_pull(
+        &self,
+        #[zbus(connection)] bus: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        name: String,
+    ) -> Result<u32, Refusal> {
+        let request = Request::NotePull { puller: puller(name)? };
+        self.ask_as_puller(bus, &header, request).await
+    }
+
+    /// That puller has, verified, what that manifest lists; returns how many files
+    /// of it are here still.
+    #[zbus(out_args("files"))]
+    async fn acknowledge_pull(
+        &self,
+        #[zbus(connection)] bus: &Connection,
+        #[zbus(header)] header: Header<'_>,
+        name: String,
+        manifest_sha256: String,
+    ) -> Result<u32, Refusal> {
+        let request =
+            Request::AcknowledgePull { puller: puller(name)?, sha256: sha256(manifest_sha256)? };
+        self.ask_as_puller(bus, &header, request).await
+    }
+
     #[zbus(property)]
     fn state(&self) -> String {
         self.shown().state.into()
@@ -320,6 +349,10 @@ impl Collector {
     #[zbus(property)]
     fn recipients(&self) -> Vec<(String, String)> {
         self.shown().recipients
+    }
+    #[zbus(property)]
+    fn pulls_paused(&self) -> String {
+        self.shown().pulls_paused
     }
     #[zbus(property)]
     fn losses_today(&self) -> u64 {

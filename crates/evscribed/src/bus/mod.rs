@@ -58,6 +58,7 @@ impl Bus {
         waker: Arc<Waker>,
         dataset: PathBuf,
         ledger: PathBuf,
+        pulls: PathBuf,
     ) -> std::io::Result<Self> {
         let (call, calls) = bounded(CALLS);
         let (shown, news) = unbounded();
@@ -68,6 +69,7 @@ impl Bus {
             waker,
             dataset,
             ledger,
+            pulls,
             files: Files::start()?,
         };
         let serve = move || {

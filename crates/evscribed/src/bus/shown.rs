@@ -27,12 +27,14 @@ pub(crate) struct Shown {
     pub(crate) at_rest: String,
     /// Id and name of each key that new files are encrypted for.
     pub(crate) recipients: Vec<(String, String)>,
+    /// Why nothing can be pulled now.
+    pub(crate) pulls_paused: String,
     pub(crate) losses_today: u64,
     pub(crate) open_devices: u32,
 }
 
 impl Shown {
-    fn values(&self) -> [(&'static str, Variant<'_>); 20] {
+    fn values(&self) -> [(&'static str, Variant<'_>); 21] {
         [
             ("State", self.state.into()),
             ("Reason", self.reason.as_str().into()),
@@ -52,6 +54,7 @@ impl Shown {
             ("CoolingOffHours", self.cooling_off_hours.into()),
             ("AtRest", self.at_rest.as_str().into()),
             ("Recipients", self.recipients.clone().into()),
+            ("PullsPaused", self.pulls_paused.as_str().into()),
             ("LossesToday", self.losses_today.into()),
             ("OpenDevices", self.open_devices.into()),
         ]

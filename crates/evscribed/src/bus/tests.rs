@@ -15,6 +15,7 @@ fn introspected() -> String {
         waker: Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap()),
         dataset: PathBuf::new(),
         ledger: PathBuf::new(),
+        pulls: PathBuf::new(),
         files: Files::start().unwrap(),
     };
     let mut text = String::from(

@@ -136,6 +136,20 @@ fn a_held_workstation_records_nobody() {
 }
 
 #[test]
+fn files_may_be_pulled_as_the_policy_says_and_not_while_all_is_held() {
+    let mut site = Site::new("[pull]\ncooling_off_hours = 2\n");
+    assert_eq!(site.gate.pulls(), Ok(Duration::from_secs(7200)));
+    site.gate.people_mut().unwrap().held = Some("works council".into());
+    assert_eq!(site.gate.pulls(), Err("held by an administrator: works council".into()));
+    site.gate.people_mut().unwrap().held = None;
+    site.write(&format!("{POLICY}[pull]\npaused = true\n"));
+    site.gate.reload().unwrap();
+    assert_eq!(site.gate.pulls(), Err("pulls are paused by the policy".into()));
+    std::fs::remove_file(site.path().join("policy.toml")).unwrap();
+    assert!(site.gate.reload().is_err() && site.gate.pulls().is_err());
+}
+
+#[test]
 fn a_pause_ends_by_itself_and_the_gate_says_when() {
     let mut site = Site::new("");
     site.gate.people_mut().unwrap().pause(ANN, NOW_US + HOUR_US);

@@ -17,6 +17,10 @@ pub(super) enum Step {
     Now(Outcome),
     /// It is answered once all that was told is durable.
     Durable(Answer),
+    /// It is answered once it is noted that they pull.
+    Pull { puller: String },
+    /// It is answered once it is noted that they have what that manifest lists.
+    Acknowledge { puller: String, sha256: String },
     /// It is answered once that is gone.
     Forget { subjects: Vec<String>, from_us: i64, until_us: i64, erase: bool, reason: &'static str },
 }
@@ -133,6 +137,8 @@ impl Service<'_> {
                 self.erase(uid, "erasure_request")
             }
             Request::Denied { why, .. } => return Err(why),
+            Request::NotePull { puller } => self.take_pull(puller),
+            Request::AcknowledgePull { puller, sha256 } => Step::Acknowledge { puller, sha256 },
             Request::HoldAll { hold, why } => {
                 if hold && why.trim().is_empty() {
                     return Err("say why: people read it".into());
@@ -140,6 +146,7 @@ impl Service<'_> {
                 self.all_people()?.held = hold.then(|| why.clone());
                 self.note(Fact::Held { held: hold, why });
                 self.save_people();
+                self.offer();
                 self.decide("hold");
                 Step::Durable(Answer::Done)
             }

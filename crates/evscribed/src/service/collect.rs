@@ -139,6 +139,8 @@ impl Service<'_> {
         if change.slept.is_none() && change.stepped_us.is_none() {
             return Ok(());
         }
+        // Its timers slept too; and what a set clock must not shorten is kept.
+        self.retain();
         if let Some(step_us) = change.stepped_us
             && let Some(people) = self.gate.people_mut()
         {

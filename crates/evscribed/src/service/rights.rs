@@ -35,6 +35,8 @@ const IN_FORCE: &str = "it is in force, but the disk takes nothing now: it is wr
                         how it stands";
 const NOT_SETTLED: &str = "the disk takes nothing now, so what was collected last cannot be shown; \
                            ask again once it does, which `evscribe status` tells";
+const NOT_NOTED: &str = "the disk takes nothing now, so no pull can be noted and none is served; try \
+                         again later";
 const NOT_FORGOTTEN: &str = "nothing is forgotten yet: the disk takes nothing now. It is done as \
                              soon as it does; after a restart before that, ask again";
 
@@ -71,6 +73,15 @@ impl Service<'_> {
                 };
                 let ticket = self.ticket(Some(reply), answer, stalled);
                 self.devices.pipeline().command(Command::Confirm(ticket));
+            }
+            Step::Pull { puller } => {
+                let ticket = self.ticket(Some(reply), Answer::Done, NOT_NOTED);
+                self.devices.pipeline().command(Command::NotePull { ticket, puller });
+            }
+            Step::Acknowledge { puller, sha256 } => {
+                let ticket = self.ticket(Some(reply), Answer::Done, NOT_NOTED);
+                let command = Command::AcknowledgePull { ticket, puller, sha256 };
+                self.devices.pipeline().command(command);
             }
             Step::Forget { subjects, from_us, until_us, erase, reason } => {
                 self.forget(Some(reply), subjects, (from_us, until_us), erase, reason);
@@ -110,14 +121,18 @@ impl Service<'_> {
 
     /// What that ticket was to forget is gone, or why it is not.
     pub(super) fn forgotten(&mut self, ticket: u64, outcome: Result<Forgotten, String>) {
-        let Some(Ticket { reply: Some(reply), .. }) = self.tickets.remove(&ticket) else { return };
-        let _ = reply.try_send(match outcome {
-            Ok(Forgotten { rows, files }) => {
-                let files = u32::try_from(files).unwrap_or(u32::MAX);
-                Ok(Answer::Gone { rows, files })
-            }
-            Err(why) => Err(Refusal::Failed(why)),
+        let answer = outcome.map(|Forgotten { rows, files }| Answer::Gone {
+            rows,
+            files: u32::try_from(files).unwrap_or(u32::MAX),
         });
+        self.reply(ticket, answer.map_err(Refusal::Failed));
+    }
+
+    /// Answers who waits with that ticket.
+    pub(super) fn reply(&mut self, ticket: u64, outcome: Outcome) {
+        if let Some(Ticket { reply: Some(reply), .. }) = self.tickets.remove(&ticket) {
+            let _ = reply.try_send(outcome);
+        }
     }
 
     /// Has the writer forget a span of these subjects. Devices that are open for

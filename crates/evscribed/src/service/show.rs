@@ -62,6 +62,7 @@ impl Service<'_> {
                 Report::Forgotten { ticket, outcome } => {
                     self.forgotten(ticket, outcome);
                 }
+                Report::Pull { ticket, outcome, .. } => self.pulled(ticket, outcome),
                 Report::Stalled { message, reason } if self.open.is_some() => {
                     self.status.state = State::Stalled;
                     self.status.reason = message;
@@ -134,6 +135,7 @@ impl Service<'_> {
                 .iter()
                 .map(|recipient| (recipient.id.clone(), recipient.name.clone()))
                 .collect(),
+            pulls_paused: self.gate.pulls().err().unwrap_or_default(),
             losses_today: status.losses().saturating_sub(self.today.1),
             open_devices: u32::try_from(status.devices.len()).unwrap_or(u32::MAX),
             ..Shown::default()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use evscribe_reader::Watch;
-use evscribe_sink::{Config, Recovery, Writer};
+use evscribe_sink::{Config, Outbox, Recovery, Writer};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -25,11 +25,18 @@ use crate::devices::Devices;
 use crate::gate::Gate;
 use crate::saved::Saved;
 use crate::seat::Seat;
+use crate::state;
 use crate::status::{Face, State, Status};
 use crate::vt::Vt;
 
 /// The ledger, in the state directory.
 pub const LEDGER: &str = "ledger.jsonl";
+
+/// What may be pulled, in the state directory.
+pub const OUTBOX: &str = "outbox";
+
+/// What is remembered of pulls, in the state directory.
+const PULLS: &str = "pulls.json";
 
 impl<'a> Service<'a> {
     /// Recovers what an earlier run left, and gets ready; opens no device yet.
@@ -49,10 +56,21 @@ impl<'a> Service<'a> {
         // The service gathers rows itself: a second wait costs a wake-up.
         config.ledger = settings.serves.then(|| settings.state.join(LEDGER));
         config.flush_after = Duration::ZERO;
+        let offered = gate.pulls().ok();
+        config.outbox = settings.serves.then(|| Outbox {
+            directory: settings.state.join(OUTBOX),
+            book: settings.state.join(PULLS),
+            host: settings.host.name.clone(),
+            boot: settings.host.boot.clone(),
+            cooling_off: offered,
+        });
         config.queue = QUEUE;
         let mut next_run = saved.counters().run;
         let (store, recovery) =
             evscribe_sink::recover(config, settings.keys.clone(), &mut next_run)?;
+        if settings.serves {
+            state::close(&settings.state, OUTBOX)?;
+        }
         saved.go_on_above(&recovery.highest, next_run);
         let poll = Poll::new().context("epoll")?;
         let waker = Arc::new(Waker::new(poll.registry(), WOKEN).context("eventfd")?);
@@ -73,8 +91,8 @@ impl<'a> Service<'a> {
         let seen = Seen { sender: Some(sender), waker: wakes };
         bus::follow(move |seat| seen.tell(seat)).context("a thread that follows logind")?;
         let bus = if settings.serves {
-            let ledger = settings.state.join(LEDGER);
-            let bus = Bus::serve(Arc::clone(&waker), settings.dataset.clone(), ledger);
+            let (ledger, pulls) = (settings.state.join(LEDGER), settings.state.join(PULLS));
+            let bus = Bus::serve(Arc::clone(&waker), settings.dataset.clone(), ledger, pulls);
             Some(bus.context("a thread that serves the bus")?)
         } else {
             None
@@ -149,6 +167,7 @@ impl<'a> Service<'a> {
             tickets: HashMap::new(),
             last_ticket: 0,
             decide_at: None,
+            offered,
             stalled: None,
             full_since: None,
             reserved: saved.counters(),

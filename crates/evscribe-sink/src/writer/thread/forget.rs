@@ -26,11 +26,21 @@ impl Thread {
                         again once it runs"
                 .into());
         }
+        // From here on nothing of theirs is on offer.
+        if self.insist(|this| this.store.offer()).is_none() {
+            return later();
+        }
         self.close(SealReason::Asked);
         if self.journal.is_some() || !self.store.pending.is_empty() || self.waiting.rows() > 0 {
             return later();
         }
-        match self.insist(|this| this.store.fulfil(&intent.id, None)) {
+        let fulfilled = self.insist(|this| this.store.fulfil(&intent.id, None));
+        // What is left of theirs is, and what is gone is nowhere to be pulled from.
+        if self.insist(|this| this.store.offer()).is_none() {
+            return later();
+        }
+        self.offer();
+        match fulfilled {
             Some(Fulfilled::Done(forgotten)) => Ok(forgotten),
             Some(Fulfilled::Waits(why)) => Err(why),
             None => later(),

@@ -67,11 +67,13 @@ impl Thread {
         Ok(())
     }
 
+    /// Removes what is not kept; what is left, and what came, may be pulled.
     pub(super) fn retain(&mut self) {
         match self.store.retain() {
             Ok(removed) if removed.is_empty() => {}
             Ok(removed) => (self.report)(Report::Retained { removed }),
             Err(error) => (self.report)(Report::RetentionFailed { message: chain(&error) }),
         }
+        self.offer();
     }
 }

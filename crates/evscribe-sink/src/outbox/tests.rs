@@ -1,0 +1,461 @@
+//! What may be pulled is what has cooled off, whatever was killed and when.
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use evscribe_model::Row;
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    Command, Config, Dataset, Forget, Provenance, Retention, Table,
+    forget::{Fulfilled, Intent},
+    recover,
+};
+use support::*;
+
+const HOUR_US: i64 = 3_600_000_000;
+const NONE: Option<Duration> = None;
+const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
+const HOUR: Option<Duration> = Some(Duration::from_secs(3600));
+
+fn serving(root: &Path, cooling_off: Option<Duration>) -> Config {
+    let outbox = Outbox {
+        directory: root.join("outbox"),
+        book: root.join("pulls.json"),
+        host: "ab01".into(),
+        boot: "b007".into(),
+        cooling_off,
+    };
+    let ledger = Some(root.join("ledger.jsonl"));
+    Config { ledger, outbox: Some(outbox), ..config(root) }
+}
+
+fn open(root: &Path, cooling_off: Option<Duration>) -> Store {
+    let (store, recovery) = recover(serving(root, cooling_off), keys(), &mut 10).unwrap();
+    assert_eq!(recovery.outbox_failed, None);
+    store
+}
+
+/// Two segments of one person and one of another, sealed by a writer that serves
+/// nobody.
+fn scene(root: &Path) {
+    let config = Config { outbox: None, ..serving(root, NONE) };
+    let (handle, _reports) = spawn(recover(config, keys(), &mut 1).unwrap().0);
+    let other = Provenance { subject: "beef".into(), session: "feed".into(), ..provenance() };
+    for (provenance, from, run) in
+        [(provenance(), 1_000, 2), (provenance(), 20_000, 2), (other, 50_000, 9)]
+    {
+        handle.try_send(Command::Begin(Box::new(provenance))).unwrap();
+        let rows: Vec<Row> = (0..40).map(|row| motion(from + row * 100, run, 2)).collect();
+        handle.try_send(Command::Rows(rows)).unwrap();
+        handle.try_send(Command::Seal).unwrap();
+    }
+    handle.stop().unwrap();
+}
+
+/// The clocks after so many hours; the wall clock besides set ahead by `ahead`.
+fn after(hours: i64, ahead: i64) -> Look {
+    let boot_us = hours * HOUR_US;
+    Look { boot: "b007".into(), boot_us, wall_us: WALL_US + boot_us + ahead * HOUR_US }
+}
+
+fn sealed(root: &Path) -> BTreeMap<String, SealedFile> {
+    manifest::read(&root.join("dataset")).unwrap().live
+}
+
+/// What lies in the outbox, by path: its bytes.
+fn served(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let outbox = root.join("outbox");
+    let tree = crate::dataset::Tree::of(&outbox).unwrap();
+    assert_eq!((tree.hidden.len(), tree.foreign.len()), (0, 0));
+    tree.files.iter().map(|path| (path.clone(), fs::read(outbox.join(path)).unwrap())).collect()
+}
+
+/// What a puller checks: the manifest lists just what is there, bytes and all,
+/// and it is what the dataset has.
+fn assert_in_line(root: &Path, expected: usize) {
+    let (served, sealed) = (served(root), sealed(root));
+    let listed = manifest::read(&root.join("outbox")).unwrap().live;
+    assert_eq!(listed.len(), expected);
+    assert!(listed.keys().eq(served.keys()), "{:?}\n{:?}", listed.keys(), served.keys());
+    for (path, file) in &listed {
+        assert_eq!(hex(&Sha256::digest(&served[path])), file.sha256, "{path}");
+        assert_eq!(Some(file), sealed.get(path), "{path}");
+        let inode = |of: &str| fs::metadata(root.join(of).join(path)).unwrap().ino();
+        assert_eq!(inode("dataset"), inode("outbox"));
+    }
+}
+
+fn manifest_sha256(root: &Path) -> String {
+    hex(&Sha256::digest(fs::read(root.join("outbox/manifest.jsonl")).unwrap()))
+}
+
+/// Lines of the ledger with that fact.
+fn facts(root: &Path, fact: &str) -> Vec<Value> {
+    let text = fs::read_to_string(root.join("ledger.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["fact"] == fact).collect()
+}
+
+fn intent(subject: &str, erase: bool) -> Intent {
+    Intent::new(&Forget {
+        ticket: 7,
+        subjects: vec![subject.into()],
+        from_us: WALL_US + 20_000,
+        until_us: WALL_US + 22_000,
+        fresh_run: 100,
+        runs: 10,
+        reason: "person_asked",
+        erase,
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_file_is_on_offer_when_it_has_cooled_off_and_not_before() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), HOUR);
+    store.book = Book::default();
+    let (on_offer, due) = store.offer_at(&after(0, 0)).unwrap();
+    assert_eq!((on_offer, due), (OnOffer { files: 0, waiting: 3 }, HOUR));
+    assert_in_line(root.path(), 0);
+    let just_before = Look { boot_us: HOUR_US - 1, ..after(0, 0) };
+    let (on_offer, due) = store.offer_at(&just_before).unwrap();
+    assert_eq!((on_offer.files, due), (0, Some(Duration::from_micros(1))));
+    let (on_offer, due) = store.offer_at(&after(1, 0)).unwrap();
+    assert_eq!((on_offer, due), (OnOffer { files: 3, waiting: 0 }, None));
+    assert_in_line(root.path(), 3);
+    let head = fs::read_to_string(root.path().join("outbox/manifest.jsonl")).unwrap();
+    let created: Value = serde_json::from_str(head.lines().next().unwrap()).unwrap();
+    assert_eq!((&created["host"], &created["part"]), (&"ab01".into(), &true.into()));
+}
+
+#[test]
+fn no_clock_that_is_set_shortens_it_nor_a_reboot_on_top() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), HOUR);
+    store.book = Book::default();
+    store.offer_at(&after(0, 0)).unwrap();
+    let almost = Look { boot_us: HOUR_US / 2, ..after(0, 500) };
+    assert_eq!(store.offer_at(&almost).unwrap().0.files, 0);
+    // The step was kept: after a reboot it is not time that passed.
+    drop(store);
+    let boot = Look { boot: "b008".into(), boot_us: 0, wall_us: almost.wall_us + 1 };
+    let (book, _) = Book::open(&root.path().join("pulls.json")).unwrap();
+    assert_eq!(book.clock.at(&boot), HOUR_US / 2 + 1);
+}
+
+#[test]
+fn a_longer_cooling_off_takes_back_and_none_takes_all_back() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), AT_ONCE);
+    assert_in_line(root.path(), 3);
+    for cooling_off in [HOUR, AT_ONCE, NONE, AT_ONCE] {
+        store.config.outbox.as_mut().unwrap().cooling_off = cooling_off;
+        let files = store.offer().unwrap().0.files;
+        assert_eq!(files, if cooling_off == AT_ONCE { 3 } else { 0 });
+        assert_in_line(root.path(), usize::try_from(files).unwrap());
+    }
+}
+
+#[test]
+fn it_is_for_the_group_alone_and_what_is_remembered_for_nobody_else() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    drop(open(root.path(), AT_ONCE));
+    let mode = |path: &str| fs::metadata(root.path().join(path)).unwrap().mode() & 0o777;
+    assert_eq!((mode("outbox"), mode("outbox/manifest.jsonl")), (0o750, 0o640));
+    assert_eq!((mode("pulls.json"), mode("ledger.jsonl")), (0o600, 0o600));
+    let everybody = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(root.path().join("outbox"), everybody).unwrap();
+    drop(open(root.path(), AT_ONCE));
+    assert_eq!(mode("outbox"), 0o750, "whatever somebody made of it");
+}
+
+#[test]
+fn bringing_it_in_line_twice_changes_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), AT_ONCE);
+    let (manifest, book) = (manifest_sha256(root.path()), store.book.clone());
+    for _ in 0..3 {
+        store.offer().unwrap();
+        assert_eq!((manifest_sha256(root.path()), &store.book), (manifest.clone(), &book));
+    }
+}
+
+#[test]
+fn a_file_that_was_taken_away_by_hand_is_not_offered_and_holds_up_no_other() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let path = sealed(root.path()).into_keys().next().unwrap();
+    fs::remove_file(root.path().join("dataset").join(&path)).unwrap();
+    drop(open(root.path(), AT_ONCE));
+    assert_eq!(served(root.path()).len(), 2);
+    assert_in_line(root.path(), 2);
+}
+
+/// Does it, and copies the whole place at each step into `copies`.
+fn watched(root: &Path, copies: &Path, act: impl FnOnce()) -> usize {
+    let taken = Rc::new(RefCell::new(0));
+    let (from, to, count) = (root.to_path_buf(), copies.to_path_buf(), Rc::clone(&taken));
+    disk::steps::watch(Some(Box::new(move || {
+        let number = *count.borrow();
+        copy(&from, &to.join(format!("{number:03}")));
+        *count.borrow_mut() += 1;
+    })));
+    act();
+    disk::steps::watch(None);
+    taken.take()
+}
+
+#[test]
+fn a_kill_at_any_step_is_put_right_at_the_start() {
+    let root = tempfile::tempdir().unwrap();
+    let (place, copies) = (root.path().join("place"), root.path().join("copies"));
+    scene(&place);
+    let mut store = open(&place, NONE);
+    // Linked, one written anew, and taken away again.
+    let steps = watched(&place, &copies, || {
+        store.config.outbox.as_mut().unwrap().cooling_off = AT_ONCE;
+        assert_eq!(store.offer().unwrap().0.files, 3);
+        let intent = intent("cafe", false);
+        store.save_intent(&intent).unwrap();
+        assert_eq!(store.offer().unwrap().0.files, 2);
+        assert!(matches!(store.fulfil(&intent.id, None).unwrap(), Fulfilled::Done(_)));
+        assert_eq!(store.offer().unwrap().0.files, 4, "and the marks of what is gone");
+        store.config.outbox.as_mut().unwrap().cooling_off = NONE;
+        assert_eq!(store.offer().unwrap().0.files, 0);
+    });
+    assert!(steps > 40, "{steps}");
+    for step in 0..steps {
+        let killed = copies.join(format!("{step:03}"));
+        drop(open(&killed, AT_ONCE));
+        assert_in_line(&killed, sealed(&killed).len());
+        drop(open(&killed, NONE));
+        assert_in_line(&killed, 0);
+    }
+}
+
+#[test]
+fn what_is_to_be_forgotten_is_on_offer_no_more_and_what_is_left_is_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), HOUR);
+    store.book = Book::default();
+    store.offer_at(&after(0, 0)).unwrap();
+    store.offer_at(&after(1, 0)).unwrap();
+    let before = served(root.path());
+    let intent = intent("cafe", false);
+    store.save_intent(&intent).unwrap();
+    store.offer_at(&after(1, 0)).unwrap();
+    assert_in_line(root.path(), 2);
+    store.fulfil(&intent.id, None).unwrap();
+    let (on_offer, _) = store.offer_at(&after(1, 0)).unwrap();
+    assert_eq!(on_offer, OnOffer { files: 3, waiting: 1 }, "the marks are new, and cool off");
+    assert_in_line(root.path(), 3);
+    let after = served(root.path());
+    let anew: Vec<_> = before.keys().filter(|path| before[*path] != after[*path]).collect();
+    assert_eq!(anew.len(), 1);
+    let tombstones = fs::read_to_string(root.path().join("outbox/tombstones.jsonl")).unwrap();
+    assert!(tombstones.contains(anew[0].as_str()), "{tombstones}");
+}
+
+#[test]
+fn each_file_is_noted_once_for_each_puller_and_once_more_when_it_is_another() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), AT_ONCE);
+    for puller in ["lake", "lake", "other", "lake"] {
+        assert_eq!(store.note_pull(puller).unwrap(), 3);
+    }
+    let pulled = facts(root.path(), "pulled");
+    assert_eq!(pulled.len(), 6);
+    for line in &pulled {
+        let file = &sealed(root.path())[line["file"].as_str().unwrap()];
+        assert_eq!(
+            (&line["sha256"], &line["subject"]),
+            (&file.sha256.clone().into(), &file.subject.clone().into(),)
+        );
+    }
+    let intent = intent("cafe", false);
+    store.save_intent(&intent).unwrap();
+    store.fulfil(&intent.id, None).unwrap();
+    assert_eq!(store.note_pull("lake").unwrap(), 4);
+    assert_eq!(facts(root.path(), "pulled").len(), 8, "the one written anew, and the marks");
+    let book = root.path().join("pulls.json");
+    let theirs = pulls_of(&book, &["cafe".into(), "f00d".into()]).unwrap();
+    let told: Vec<_> = theirs.iter().map(|of| (of.puller.as_str(), of.files)).collect();
+    assert_eq!(told, [("lake", 4), ("other", 2)]);
+    assert!(theirs.iter().all(|of| of.last_us > WALL_US / 2));
+    assert_eq!(pulls_of(&book, &["f00d".into()]).unwrap(), []);
+}
+
+#[test]
+fn without_what_the_ledger_says_nothing_counts_as_noted() {
+    let root = tempfile::tempdir().unwrap();
+    let (place, copies) = (root.path().join("place"), root.path().join("copies"));
+    scene(&place);
+    let mut store = open(&place, AT_ONCE);
+    let steps = watched(&place, &copies, || assert_eq!(store.note_pull("lake").unwrap(), 3));
+    assert!(steps > 2, "{steps}");
+    for step in 0..steps {
+        let killed = copies.join(format!("{step:03}"));
+        let mut store = open(&killed, AT_ONCE);
+        store.note_pull("lake").unwrap();
+        let told: BTreeSet<_> = facts(&killed, "pulled")
+            .iter()
+            .map(|line| line["file"].as_str().unwrap().to_owned())
+            .collect();
+        assert!(told.iter().eq(sealed(&killed).keys()), "step {step}");
+    }
+}
+
+#[test]
+fn only_a_manifest_that_was_offered_can_be_acknowledged_and_only_what_it_lists() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), AT_ONCE);
+    let first = manifest_sha256(root.path());
+    let why = store.acknowledge_pull("lake", &"0".repeat(64)).unwrap().unwrap_err();
+    assert!(why.contains("pull again"), "{why}");
+    assert_eq!(store.acknowledge_pull("lake", &first).unwrap(), Ok(0), "nothing was pulled");
+    store.note_pull("lake").unwrap();
+    // Another manifest, with a file more.
+    let id = crate::SegmentId::of(b"later");
+    let mut segment = crate::SegmentWriter::begin(&store.dataset, id, provenance()).unwrap();
+    segment.write_rows(&[motion(90_000, 2, 2)]).unwrap();
+    segment.finish(&mut store.dataset).unwrap();
+    store.note_pull("lake").unwrap();
+    assert_ne!(manifest_sha256(root.path()), first);
+    for _ in 0..2 {
+        assert_eq!(store.acknowledge_pull("lake", &first).unwrap(), Ok(3));
+    }
+    let told = facts(root.path(), "acknowledged_pull");
+    assert_eq!(told.len(), 1, "the second time says nothing new");
+    assert_eq!((&told[0]["puller"], &told[0]["files"]), (&"lake".into(), &3.into()));
+    assert_eq!(told[0]["manifest_sha256"], Value::from(first));
+    drop(store);
+    let store = open(root.path(), AT_ONCE);
+    assert_eq!(store.book.pulled(Duration::ZERO, i64::MAX).len(), 3, "it outlasts a restart");
+}
+
+#[test]
+fn what_was_pulled_before_a_pause_can_be_acknowledged_after_it() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), AT_ONCE);
+    store.note_pull("lake").unwrap();
+    let mut manifests = vec![manifest_sha256(root.path())];
+    for cooling_off in [NONE, AT_ONCE] {
+        store.config.outbox.as_mut().unwrap().cooling_off = cooling_off;
+        store.offer().unwrap();
+        manifests.push(manifest_sha256(root.path()));
+    }
+    for (manifest, files) in manifests.iter().zip([3, 0, 3]) {
+        assert_eq!(store.acknowledge_pull("lake", manifest).unwrap(), Ok(files));
+    }
+}
+
+#[test]
+fn only_what_everybody_who_pulled_it_acknowledged_goes_early() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), AT_ONCE);
+    let early = |hours| Retention { after_pull_hours: hours, ..Retention::default() };
+    let left = |store: &mut Store, hours| {
+        store.config.retention = early(hours);
+        store.retain().unwrap();
+        store.offer().unwrap();
+        assert_in_line(root.path(), sealed(root.path()).len());
+        sealed(root.path()).len()
+    };
+    assert_eq!(left(&mut store, Some(0)), 3, "pulled by nobody");
+    store.note_pull("lake").unwrap();
+    store.note_pull("other").unwrap();
+    assert_eq!(left(&mut store, Some(0)), 3, "acknowledged by nobody");
+    let manifest = manifest_sha256(root.path());
+    store.acknowledge_pull("lake", &manifest).unwrap().unwrap();
+    assert_eq!(left(&mut store, Some(0)), 3, "the other may be under way");
+    store.acknowledge_pull("other", &manifest).unwrap().unwrap();
+    assert_eq!(left(&mut store, None), 3, "the policy does not say so");
+    assert_eq!(left(&mut store, Some(1)), 3, "not an hour ago");
+    assert_eq!(left(&mut store, Some(0)), 0);
+    let told = facts(root.path(), "retained");
+    assert!(told.len() == 3 && told.iter().all(|line| line["reason"] == "pulled"), "{told:?}");
+}
+
+#[test]
+fn what_is_gone_from_here_but_was_pulled_gets_a_tombstone_when_it_is_forgotten() {
+    for erase in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        scene(root.path());
+        let theirs = Dataset::files_of(&root.path().join("dataset"), &["cafe".into()]).unwrap();
+        let mut store = open(root.path(), AT_ONCE);
+        store.note_pull("lake").unwrap();
+        store.config.retention = Retention { bytes: Some(0), ..Retention::default() };
+        store.retain().unwrap();
+        for _ in 0..2 {
+            let intent = intent("cafe", erase);
+            store.save_intent(&intent).unwrap();
+            assert!(matches!(store.fulfil(&intent.id, None).unwrap(), Fulfilled::Done(_)));
+        }
+        store.offer().unwrap();
+        let text = fs::read_to_string(root.path().join("outbox/tombstones.jsonl")).unwrap();
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), if erase { 2 } else { 1 }, "once for each file that is meant");
+        for line in &lines {
+            let file = theirs.iter().find(|file| line["file"] == Value::from(file.path.clone()));
+            assert!(file.is_some_and(|file| file.table == Table::Events && file.rows == 40));
+            assert_eq!((&line["subject"], &line["sha256"]), (&"cafe".into(), &Value::Null));
+        }
+    }
+}
+
+#[test]
+fn what_nobody_pulled_leaves_no_tombstone() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), AT_ONCE);
+    store.config.retention = Retention { bytes: Some(0), ..Retention::default() };
+    store.retain().unwrap();
+    let intent = intent("cafe", true);
+    store.save_intent(&intent).unwrap();
+    store.fulfil(&intent.id, None).unwrap();
+    assert!(!root.path().join("dataset/tombstones.jsonl").exists());
+}
+
+#[test]
+fn a_damaged_book_is_put_aside_and_everything_cools_off_anew() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    drop(open(root.path(), AT_ONCE));
+    let book: PathBuf = root.path().join("pulls.json");
+    fs::write(&book, b"{\"clock\":").unwrap();
+    let (store, recovery) = recover(serving(root.path(), HOUR), keys(), &mut 10).unwrap();
+    assert!(recovery.pulls_damaged && root.path().join("pulls.damaged").exists());
+    assert_eq!(store.book.files.len(), 3);
+    assert_in_line(root.path(), 0);
+}
+
+#[test]
+fn names_of_pullers_are_words() {
+    assert!(is_puller("lake-1") && is_puller(&"a".repeat(32)));
+    for wrong in ["", "Lake", "a b", "a\n", "..", "a/b", "é", &"a".repeat(33)] {
+        assert!(!is_puller(wrong), "{wrong:?}");
+    }
+}
