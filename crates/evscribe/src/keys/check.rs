@@ -28,6 +28,8 @@ const NAMED: usize = 10;
 /// What was found.
 #[derive(Debug, Default, Serialize)]
 struct Findings {
+    /// Whether there is no problem.
+    good: bool,
     /// What keeps somebody from reading or from being safe: exit code 1.
     problems: Vec<String>,
     /// What is as it was decided, and worth to know.
@@ -65,15 +67,13 @@ pub(super) fn run(place: &Place, dataset: Option<&Path>, as_json: bool) -> Resul
         found.service(&listed);
     }
     let mut out = std::io::stdout().lock();
-    let is_good = found.problems.is_empty();
+    found.good = found.problems.is_empty();
     if as_json {
-        let mut json = serde_json::to_value(&found)?;
-        json["good"] = is_good.into();
-        writeln!(out, "{}", serde_json::to_string_pretty(&json)?)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?;
     } else {
         found.print(&mut out)?;
     }
-    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if found.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Findings {
@@ -267,7 +267,7 @@ impl Findings {
         writeln!(
             out,
             "{}",
-            if self.problems.is_empty() { "everything is in order" } else { "not in order" }
+            if self.good { "everything is in order" } else { "not in order" }
         )
     }
 }
