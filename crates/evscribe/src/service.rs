@@ -81,6 +81,7 @@ pub(crate) trait Collector {
     fn at_rest(&self) -> zbus::Result<String>;
     #[zbus(property)]
     fn recipients(&self) -> zbus::Result<Vec<(String, String)>>;
+    #[zbus(property)]
     fn pulls_paused(&self) -> zbus::Result<String>;
     #[zbus(property)]
     fn losses_today(&self) -> zbus::Result<u64>;
