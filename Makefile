@@ -18,7 +18,7 @@ bindir      = $(DESTDIR)$(PREFIX)/bin
 sharedir    = $(DESTDIR)$(PREFIX)/share
 docdir      = $(sharedir)/doc/evscribe
 
-.PHONY: run test build lint guest bench bench-native fuzz install uninstall setup-build clean help
+.PHONY: run test build lint guest bench bench-native fuzz install uninstall package setup-build clean help
 
 ## run: set everything up and collect, here or in the guest; ends with a dataset
 run:
@@ -45,6 +45,7 @@ lint: setup-build
 ## guest: run the guest's scenarios alone; SCENARIOS="…" runs some of them
 guest: build
 	@scripts/setup test
+	@scripts/package >/dev/null
 	@scripts/guest run $(SCENARIOS)
 
 ## bench: what evscribe costs beside its peers, in the guest; docs/PERFORMANCE.md
@@ -108,6 +109,10 @@ uninstall:
 	$(if $(DESTDIR),,-systemctl daemon-reload)
 	$(if $(DESTDIR),,-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change)
 	@echo "what was collected and what people decided stays in /var/lib/evscribe, policy and keys in /etc/evscribe (and /etc/systemd/system/evscribed.service.d), who could pull in /var/lib/evscribe-pull: remove them if nobody needs them"
+
+## package: a Debian package of what `make build` built
+package:
+	@scripts/package
 
 clean:
 	rm -rf target
