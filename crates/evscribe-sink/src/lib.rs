@@ -7,7 +7,8 @@
 //!    rows ─► journal (durable, encrypted) ─► SegmentWriter ─► pages ─► dataset/, manifest
 //!    Note ─► ledger; Forget ─► intent ─► sealed files rewritten, tombstones, ledger
 //! Dataset::create_or_open ─► SegmentWriter::begin, write_rows, finish       an import, without journal
-//! inspect::verify, stats, head                                             a dataset, read back
+//! inspect::verify, stats, head  ◄── crypt::Keyring                         a dataset, read back
+//! plain_copy                    ◄── crypt::Keyring                         a file, no longer encrypted
 //! ```
 #![forbid(unsafe_code)]
 
@@ -30,6 +31,7 @@ mod layout;
 pub mod ledger;
 mod manifest;
 mod pages;
+mod plain;
 mod provenance;
 mod recover;
 mod retention;
@@ -49,6 +51,7 @@ pub use journal::{Damage, DamageKind};
 pub use keys::{KEY_BYTES, Keys};
 pub use ledger::Fact;
 pub use manifest::SealedFile;
+pub use plain::plain_copy;
 pub use provenance::{Clock, Provenance, SegmentId, WRITER_VERSION};
 pub use recover::{RecoveredJournal, Recovery, recover};
 pub use retention::{RemovedFile, Retention};

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::Retention;
+use crate::{Retention, crypt::AtRest};
 
 /// Default of [`Config::flush_after`].
 pub const FLUSH_AFTER: Duration = Duration::from_millis(300);
@@ -46,6 +46,9 @@ pub struct Config {
     pub queue: usize,
     /// What is kept of sealed files; all of them by default.
     pub retention: Retention,
+    /// How files are sealed: by default encrypted, for nobody but this
+    /// workstation, whose own key always is among the recipients.
+    pub at_rest: AtRest,
 }
 
 impl Config {
@@ -65,6 +68,7 @@ impl Config {
             retry_after: RETRY_AFTER,
             queue: QUEUE,
             retention: Retention::default(),
+            at_rest: AtRest::default(),
         }
     }
 }

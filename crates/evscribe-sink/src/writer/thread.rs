@@ -176,6 +176,7 @@ impl Thread {
                 self.store.config.retention = retention;
                 self.retain();
             }
+            Command::AtRest(at_rest) => self.store.set_at_rest(at_rest),
             Command::SaveState { path, bytes } => {
                 // What is told first is durable first: the state may rely on it.
                 self.insist(Self::flush);
