@@ -17,7 +17,6 @@ profiledir  = $(DESTDIR)/etc/profile.d
 bindir      = $(DESTDIR)$(PREFIX)/bin
 sharedir    = $(DESTDIR)$(PREFIX)/share
 docdir      = $(sharedir)/doc/evscribe
-key         = /etc/evscribe/evscribe.key
 
 .PHONY: run test build lint guest bench bench-native fuzz install uninstall setup-build clean help
 
@@ -83,16 +82,16 @@ install:
 .PHONY: activate staged
 staged:
 	@echo "staged in $(DESTDIR). On the machine itself: systemd-sysusers; systemd-tmpfiles --create;"
-	@echo "and make $(key), 32 random bytes, mode 0400"
+	@echo "and evscribe keys init"
 
 activate:
 	systemd-sysusers evscribe.conf
 	systemd-tmpfiles --create evscribe.conf
-	@test -e $(key) || { umask 0377 && head -c 32 /dev/urandom > $(key) && echo "made $(key): keep it, nothing sealed later can be named alike without it"; }
+	$(bindir)/evscribe keys init
 	-systemctl daemon-reload
 	-systemctl reload dbus
 	-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change
-	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: evscribe policy check; systemctl enable --now evscribed; and each person: evscribe acknowledge"
+	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: evscribe policy check; evscribe keys add-recipient KEY; systemctl enable --now evscribed; and each person: evscribe acknowledge"
 
 ## uninstall: take away what install put there; data, policy and key stay
 uninstall:
@@ -108,7 +107,7 @@ uninstall:
 	rm -rf $(docdir)
 	$(if $(DESTDIR),,-systemctl daemon-reload)
 	$(if $(DESTDIR),,-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change)
-	@echo "what was collected and what people decided stays in /var/lib/evscribe, policy and key in /etc/evscribe: remove them if nobody needs them"
+	@echo "what was collected and what people decided stays in /var/lib/evscribe, policy and keys in /etc/evscribe (and /etc/systemd/system/evscribed.service.d): remove them if nobody needs them"
 
 clean:
 	rm -rf target

@@ -19,7 +19,12 @@ def guest(request):
     with capture.global_and_fixture_disabled():
         print(flush=True)
         try:
-            return harness.run(name, request.module.INSIDE, rtc=getattr(request.module, "RTC", "vm"))
+            return harness.run(
+                name,
+                request.module.INSIDE,
+                rtc=getattr(request.module, "RTC", "vm"),
+                keep_disk=getattr(request.module, "KEEP_DISK", False),
+            )
         except harness.GuestFailed as failure:
             why = str(failure)
     pytest.fail(why, pytrace=False)

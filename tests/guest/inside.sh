@@ -65,12 +65,17 @@ login_as() {
 
 # --- evscribe ----------------------------------------------------------------
 
-# As an administrator installs it from the repository, built on the host.
+# As an administrator installs it from the repository, built on the host. The data
+# team's key pair was made on the host: only its public one is here.
 install_evscribe() {
     if ! make -C "$repo" install PREFIX=/usr >"$scratch/install.log" 2>&1; then
         cat "$scratch/install.log"
         say "make install failed"
         return 1
+    fi
+    # The demo has no data team.
+    if [ -e /out/team.pub ] && ! grep -qF "$(cut -d ' ' -f 1 /out/team.pub)" /etc/evscribe/recipients; then
+        evscribe keys add-recipient /out/team.pub
     fi
     say "evscribe is installed"
 }
@@ -128,6 +133,16 @@ answers() { busctl get-property $service_name $service_path $service_name State;
 # acknowledge_as USER LEVEL: USER acknowledges the notice and chooses LEVEL of keys.
 acknowledge_as() {
     as "$1" evscribe acknowledge --notice "$notice" --keys "$2" --pointer full </dev/null
+}
+
+# pull_the_plug: the machine is off at once, with nothing stopped or sealed before.
+# What was written is on the disk. Ends the step well.
+pull_the_plug() {
+    say "power off, with nothing stopped"
+    echo 0 >"/out/exit.$STEP"
+    sync
+    echo o >/proc/sysrq-trigger
+    sleep 60
 }
 
 # moment NAME: what time it is on the boot clock, to 10 ms, into moments.

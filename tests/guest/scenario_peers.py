@@ -19,7 +19,7 @@ record_beside libinput touchpad touchpad.libinput.yml --seed 46 touchpad --secon
 mkdir -p $scratch/imported
 for recording in $scratch/recorded/*.evemu $scratch/recorded/*.yml; do
     name=$(basename $recording)
-    evscribe import $recording --out $scratch/imported/$name --level full >$scratch/imported-$name.log 2>&1 ||
+    evscribe import $recording --out $scratch/imported/$name --level full --recipient /out/team.pub >$scratch/imported-$name.log 2>&1 ||
         { cat $scratch/imported-$name.log; false; }
 done
 bring_out

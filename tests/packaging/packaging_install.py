@@ -42,6 +42,14 @@ INSTALLED = """
 /usr/share/man/man1/evscribe-forget.1
 /usr/share/man/man1/evscribe-hold.1
 /usr/share/man/man1/evscribe-import.1
+/usr/share/man/man1/evscribe-keys-add-recipient.1
+/usr/share/man/man1/evscribe-keys-check.1
+/usr/share/man/man1/evscribe-keys-generate.1
+/usr/share/man/man1/evscribe-keys-init.1
+/usr/share/man/man1/evscribe-keys-list.1
+/usr/share/man/man1/evscribe-keys-remove-recipient.1
+/usr/share/man/man1/evscribe-keys-rotate.1
+/usr/share/man/man1/evscribe-keys.1
 /usr/share/man/man1/evscribe-ledger-show.1
 /usr/share/man/man1/evscribe-ledger-verify.1
 /usr/share/man/man1/evscribe-ledger.1
@@ -116,6 +124,6 @@ def it_has_no_network_by_construction():
 def it_documents_every_command(staged):
     page = (staged / "usr/share/man/man1/evscribe.1").read_text()
     verbs = "record devices status notice acknowledge level opt-out pause resume forget my-data ledger hold release"
-    for verb in (verbs + " erase-of import data").split():
+    for verb in (verbs + " erase-of import data keys policy").split():
         named = "evscribe\\-" + verb.replace("-", "\\-")
         assert named in page, verb

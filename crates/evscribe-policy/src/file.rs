@@ -52,6 +52,7 @@ table!(PolicyToml {
     lawful_basis: OneOrMore,
     relationship: String,
     dpia_reference: String,
+    at_rest: String,
     acknowledged: toml::Value,
 } tables {
     controller: ControllerToml,

@@ -1,8 +1,5 @@
 //! On what ground people are recorded: the words, and which go together.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use toml::Spanned;
@@ -10,40 +7,9 @@ use toml::Spanned;
 use crate::check::Checker;
 use crate::file::{PolicyToml, ScheduleToml, Value};
 use crate::schedule::Schedule;
+use crate::words::words;
 
 const DAY_US: i64 = 86_400_000_000;
-
-/// An enum of words, as they stand in the policy.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident as $what:literal { $($(#[$of:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-        pub enum $name {
-            $($(#[$of])* $variant,)*
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$variant => $word,)* })
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(word: &str) -> Result<Self, String> {
-                match word {
-                    $($word => Ok(Self::$variant),)*
-                    _ => Err(format!(
-                        concat!("`{}` is no ", $what, ": use one of {}"),
-                        word,
-                        [$($word),*].join(", ")
-                    )),
-                }
-            }
-        }
-    };
-}
 
 words! {
     /// A lawful basis of GDPR article 6(1).

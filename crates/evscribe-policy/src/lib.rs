@@ -6,6 +6,7 @@
 //! Nothing here opens a device or writes a file.
 #![forbid(unsafe_code)]
 
+mod at_rest;
 mod check;
 mod file;
 mod ground;
@@ -15,7 +16,9 @@ mod people;
 mod policy;
 mod redact;
 mod schedule;
+mod words;
 
+pub use at_rest::{AtRest, RECIPIENTS_PATH};
 pub use check::PolicyError;
 pub use ground::{Basis, Relationship, Renew};
 pub use hotkey::Hotkey;

@@ -3,7 +3,7 @@
 
 use evscribe_model::{KeyLevel, Level, PointerLevel};
 
-use crate::{Policy, Relationship};
+use crate::{AtRest, Policy, RECIPIENTS_PATH, Relationship};
 
 /// What a level keeps of keys, as a person would ask.
 #[must_use]
@@ -24,6 +24,14 @@ pub const fn pointer_in_words(pointer: PointerLevel) -> &'static str {
     match pointer {
         PointerLevel::Off => "nothing",
         PointerLevel::Full => "every movement, click, scroll and touch, with its time",
+    }
+}
+
+/// What lies on the disk, as a person would ask.
+const fn at_rest_in_words(at_rest: AtRest) -> &'static str {
+    match at_rest {
+        AtRest::Encrypted => "encrypted; who evaluates it has a key, and so has this workstation",
+        AtRest::Plain => "not encrypted: who has the disk, or a copy of it, can read it",
     }
 }
 
@@ -52,6 +60,7 @@ pub(crate) fn of(policy: &Policy) -> String {
          At most:   keys={most_keys} pointer={most_pointer}; you may choose less\n\
          When:      {when}\n\
          Kept:      {days} days on this workstation; who evaluates it fetches it from here\n\
+         On disk:   {at_rest}\n\
          \n\
          The data is about you: it shows when and how fast you work, and from the rhythm of\n\
          typing a person can be recognised. It carries a pseudonym instead of your name.\n\
@@ -73,6 +82,7 @@ pub(crate) fn of(policy: &Policy) -> String {
         most_pointer = most.pointer,
         when = when(policy),
         days = policy.retention.days,
+        at_rest = at_rest_in_words(policy.at_rest),
     )
 }
 
@@ -108,6 +118,15 @@ pub fn consequences(policy: &Policy) -> Vec<String> {
             retention.days,
             retention.bytes >> 20
         ),
+        match policy.at_rest {
+            AtRest::Encrypted => format!(
+                "Sealed files are encrypted for the recipients in {RECIPIENTS_PATH} and for this \
+                 workstation; without a recipient nobody reads them elsewhere."
+            ),
+            AtRest::Plain => "Sealed files are NOT encrypted: who gets hold of the disk, of a \
+                              backup or of a copy reads what was recorded."
+                .into(),
+        },
         match policy.cooling_off_hours {
             0 => "Files may be pulled as soon as they are sealed: who forgets later must reach copies.".into(),
             hours => format!(

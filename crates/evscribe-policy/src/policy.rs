@@ -10,6 +10,7 @@ use evscribe_model::{KeyLevel, Level};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
+use crate::at_rest::AtRest;
 use crate::check::{Checker, PolicyError, Source};
 use crate::file::PolicyToml;
 use crate::ground::{Basis, Relationship, Renew};
@@ -66,6 +67,8 @@ pub struct Policy {
     pub relationship: Relationship,
     /// Where the impact assessment is.
     pub dpia_reference: Option<String>,
+    /// How sealed files lie on the disk.
+    pub at_rest: AtRest,
     /// Version of the notice that people must have acknowledged.
     pub notice_version: String,
     /// The notice itself: a file's text, or one made from this policy.
@@ -167,6 +170,7 @@ fn build(check: &Checker<'_>, toml: &PolicyToml, sources: &[Source]) -> Policy {
         lawful_basis: Basis::checked(check, toml),
         relationship: check.word(&toml.relationship),
         dpia_reference: toml.dpia_reference.as_ref().map(|text| text.get_ref().clone()),
+        at_rest: check.word(&toml.at_rest),
         notice_version: check.text(
             &toml.notice.version,
             "notice.version",

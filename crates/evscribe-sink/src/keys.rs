@@ -60,8 +60,9 @@ impl Keys {
         Self::parse(&read_secret(path)?).ok_or_else(|| SinkError::Key { path: path.into(), why })
     }
 
-    /// As [`Keys::from_file`], of what the file holds.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    /// As [`Keys::from_file`], of what the file holds; `None` where that is no key.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (keys, rest) = bytes.as_chunks::<KEY_BYTES>();
         let (master, rotated) = keys.split_first().filter(|_| rest.is_empty())?;
         let rotated = rotated.iter().map(|key| SecretKey::from_bytes(Zeroizing::new(*key)));

@@ -1,5 +1,6 @@
 //! The command line: help, man pages and completions all come from here.
 
+mod keys;
 mod rights;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use evscribe_model::{KeyLevel, PointerLevel};
 use evscribe_sink::Table;
 
+pub(crate) use keys::{KeysArgs, KeysCommand};
 pub(crate) use rights::{AcknowledgeArgs, ForgetArgs, LedgerCommand, MyDataCommand, RightsCommand};
 
 /// Openly declared recording of how people work with keyboard, mouse, touchpad
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     /// Check, count and look at a dataset.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Make, list, change and check keys: the workstation's, and those of who reads.
+    Keys(KeysArgs),
     /// Check a policy, and write the assessment of what it means.
     #[command(subcommand)]
     Policy(crate::policy::PolicyCommand),

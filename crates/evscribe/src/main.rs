@@ -5,6 +5,7 @@ mod args;
 mod data;
 mod devices;
 mod import;
+mod keys;
 mod manual;
 mod person;
 mod policy;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Status => status::run(cli.json),
         Command::Import(args) => import::run(&args, cli.json),
         Command::Data(command) => data::run(&command, cli.json),
+        Command::Keys(args) => keys::run(&args, cli.json),
         Command::Policy(command) => policy::run(&command, cli.json),
         Command::Rights(command) => rights::run(&command, cli.json),
         Command::Manual { dir } => manual::run(&dir),

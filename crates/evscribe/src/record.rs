@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use evscribe_model::{KeyLevel, Level, PointerLevel};
+use evscribe_sink::crypt::AtRest;
 use evscribe_sink::{Keys, Retention};
 use evscribed::{
     Face, Gate, Host, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, State, Status, Verdict,
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
         dataset: args.out.clone(),
         keys,
         host,
+        at_rest: AtRest::Encrypted { recipients: Vec::new() },
         retention: Retention::default(),
         segment_age: SEGMENT_AGE,
         segment_bytes: SEGMENT_BYTES,

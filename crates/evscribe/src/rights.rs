@@ -53,7 +53,7 @@ pub(crate) fn run(command: &RightsCommand, as_json: bool) -> Result<ExitCode> {
 }
 
 /// Says what was done: in words for people, as JSON for programs.
-fn say(as_json: bool, json: &Value, words: &str) -> Result<ExitCode> {
+pub(crate) fn say(as_json: bool, json: &Value, words: &str) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     if as_json {
         writeln!(out, "{}", serde_json::to_string_pretty(json)?)?;

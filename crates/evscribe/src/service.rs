@@ -76,6 +76,10 @@ pub(crate) trait Collector {
     #[zbus(property)]
     fn cooling_off_hours(&self) -> zbus::Result<u32>;
     #[zbus(property)]
+    fn at_rest(&self) -> zbus::Result<String>;
+    #[zbus(property)]
+    fn recipients(&self) -> zbus::Result<Vec<(String, String)>>;
+    #[zbus(property)]
     fn losses_today(&self) -> zbus::Result<u64>;
     #[zbus(property)]
     fn open_devices(&self) -> zbus::Result<u32>;

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod at_rest;
 mod bus;
 mod clock;
 mod deadline;
@@ -23,13 +24,14 @@ mod systemd;
 mod vt;
 
 pub use args::DaemonArgs;
+pub use at_rest::at_start;
 pub use bus::{NAME, PATH, seat_now};
 pub use gate::{Because, Closed, Gate, Person, Verdict};
 pub use host::Host;
 pub use report::say_recovery;
 pub use seat::{Seat, Session};
 pub use service::{LEDGER, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, people, retention};
-pub use status::{Face, METRICS_FILE, OpenDevice, STATUS_FILE, State, Status};
+pub use status::{Face, METRICS_FILE, OpenDevice, Recipient, STATUS_FILE, State, Status};
 pub use stderr::log_to_stderr;
 pub use systemd::Systemd;
 

@@ -52,6 +52,7 @@ fn run(args: &DaemonArgs) -> Result<()> {
         state,
         keys,
         host,
+        at_rest: evscribed::at_start(policy),
         // Without a policy nothing says how long to keep, so nothing goes.
         retention: policy.map_or_else(Retention::default, evscribed::retention),
         segment_age: policy.map_or(SEGMENT_AGE, |policy| policy.segment.age),

@@ -54,6 +54,15 @@ pub struct OpenDevice {
     pub grabbed: bool,
 }
 
+/// A key that files are encrypted for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Recipient {
+    /// What its files name it by.
+    pub id: String,
+    /// What the administrator calls it; may be empty.
+    pub name: String,
+}
+
 /// What everybody may know; it names no person.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Status {
@@ -77,6 +86,10 @@ pub struct Status {
     pub policy_error: Option<String>,
     /// Where sealed files are.
     pub dataset: PathBuf,
+    /// How sealed files lie there: `encrypted` or `plain`.
+    pub at_rest: String,
+    /// Whom they are encrypted for, the workstation itself aside.
+    pub recipients: Vec<Recipient>,
     /// Sealed files stay this many days; `None` where no policy limits it.
     pub retention_days: Option<u32>,
     /// Rows of table `events` since the start.
@@ -93,6 +106,12 @@ pub struct Status {
     pub sealed_unix_s: Option<i64>,
     /// The collector's process.
     pub pid: u32,
+}
+
+impl From<(String, String)> for Recipient {
+    fn from((id, name): (String, String)) -> Self {
+        Self { id, name }
+    }
 }
 
 impl Status {
@@ -241,6 +260,8 @@ pub(crate) mod tests {
             refused: Vec::new(),
             policy_error: None,
             dataset: "/var/lib/evscribe/dataset".into(),
+            at_rest: "encrypted".into(),
+            recipients: Vec::new(),
             retention_days: Some(30),
             events: 7,
             touch: 0,

@@ -4,7 +4,7 @@ use evscribe_model::{KeyLevel, PointerLevel};
 use proptest::prelude::*;
 
 use super::*;
-use crate::Policy;
+use crate::{AtRest, Policy, consequences};
 
 const GOOD: &str = "purpose = \"to learn\"
 lawful_basis = \"legitimate_interest\"
@@ -51,6 +51,7 @@ fn a_good_policy_has_its_defaults() {
         (policy.retention.days, policy.cooling_off_hours, policy.rotate_days),
         (30, 0, None)
     );
+    assert_eq!(policy.at_rest, AtRest::Encrypted);
     assert!(policy.schedule.is_none() && policy.hotkey.is_none());
     assert!(policy.notice_text.contains("privacy@example.org"));
 }
@@ -106,6 +107,20 @@ fn full_keys_need_a_reason() {
 }
 
 #[test]
+fn plain_files_are_said_openly() {
+    let told = |text: &str| {
+        let policy = parse(text).unwrap();
+        (policy.notice_text.clone(), consequences(&policy).join("\n"))
+    };
+    let (notice, follows) = told(GOOD);
+    assert!(notice.contains("On disk:   encrypted;"), "{notice}");
+    assert!(follows.contains("encrypted for the recipients in /etc/evscribe/recipients"));
+    let (notice, follows) = told(&format!("at_rest = \"plain\"\n{GOOD}"));
+    assert!(notice.contains("On disk:   not encrypted"), "{notice}");
+    assert!(follows.contains("Sealed files are NOT encrypted"), "{follows}");
+}
+
+#[test]
 fn what_cannot_be_followed_is_named_with_line_key_and_what_can() {
     for (given, said) in [
         ("[retention.x]\n", "p.toml:12: retention.x: unknown field `x`"),
@@ -136,6 +151,14 @@ fn what_cannot_be_followed_is_named_with_line_key_and_what_can() {
         let found = message(&format!("{GOOD}{given}\n"));
         assert!(found.starts_with(said), "{found}");
     }
+}
+
+#[test]
+fn how_files_lie_on_the_disk_is_one_of_two_words() {
+    let found = message(&format!("at_rest = \"none\"\n{GOOD}"));
+    let said =
+        "p.toml:1: at_rest: `none` is no way to keep sealed files: use one of encrypted, plain";
+    assert_eq!(found, said);
 }
 
 #[test]

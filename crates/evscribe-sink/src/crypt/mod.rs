@@ -38,6 +38,7 @@ pub use key::{PublicKey, SecretKey};
 pub use keyring::{DataKey, Keyring};
 pub use recipients::recipients;
 pub use wrap::MAX_RECIPIENTS;
+pub(crate) use wrap::key_ids;
 
 /// What an encrypted Parquet file ends with.
 pub(crate) const MAGIC: &[u8; 4] = b"PARE";

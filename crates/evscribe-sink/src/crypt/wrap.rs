@@ -117,6 +117,11 @@ pub(super) fn wrapped_keys(key_metadata: &[u8]) -> Result<Vec<(String, Vec<u8>)>
     pairs.ok_or_else(|| malformed("its wrapped keys are no `id:base64url`, joined by `;`"))
 }
 
+/// Ids of the keys that key metadata is for, in its order.
+pub(crate) fn key_ids(key_metadata: &[u8]) -> Result<Vec<String>, SinkError> {
+    Ok(wrapped_keys(key_metadata)?.into_iter().map(|(id, _)| id).collect())
+}
+
 pub(super) fn malformed(why: &'static str) -> SinkError {
     SinkError::KeyMetadata { why }
 }

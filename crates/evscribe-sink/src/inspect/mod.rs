@@ -4,11 +4,13 @@
 pub(crate) mod decode;
 pub(crate) mod file;
 mod head;
+mod openers;
 mod part;
 mod stats;
 mod verify;
 
 pub use head::{Head, head, tail};
+pub use openers::{Openers, openers};
 pub use part::make_part;
 pub use stats::{DeviceStats, MarkStats, Stats, stats};
 pub use verify::{Problem, VerifyReport, verify};

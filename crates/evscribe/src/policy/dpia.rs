@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use evscribe_model::KeyLevel;
-use evscribe_policy::{Policy, consequences, keys_in_words, pointer_in_words};
+use evscribe_policy::{AtRest, Policy, consequences, keys_in_words, pointer_in_words};
 use similar::{ChangeTag, TextDiff};
 
 use super::{DpiaArgs, html};
@@ -115,6 +115,7 @@ fn markdown(path: &Path, policy: &Policy) -> String {
             "Retention",
             format!("{} days, at most {} MiB", policy.retention.days, policy.retention.bytes >> 20),
         ),
+        ("Sealed files", policy.at_rest.to_string()),
         ("Cooling-off before a pull", format!("{} hours", policy.cooling_off_hours)),
         (
             "Notice",
@@ -180,8 +181,21 @@ fn risks(policy: &Policy) -> Vec<(&'static str, &'static str, &'static str)> {
         (
             "Data is read by others on the workstation",
             "own user, folders closed to others, the journal encrypted",
-            "root reads sealed files: they are not encrypted yet",
+            "root reads the workstation's key, and with it what is kept",
         ),
+        match policy.at_rest {
+            AtRest::Encrypted => (
+                "The disk, a backup or a pulled copy comes into other hands",
+                "sealed files are encrypted for the data team and for the workstation",
+                "the workstation's key is on the same disk, sealed only where `evscribe keys list` \
+                 says so; deleted blocks hold ciphertext",
+            ),
+            AtRest::Plain => (
+                "The disk, a backup or a pulled copy comes into other hands",
+                "nothing here: the policy has sealed files plain; full-disk encryption may",
+                "who has a copy reads it",
+            ),
+        },
     ];
     if policy.ceiling.keys == KeyLevel::Full {
         risks.push((
@@ -242,6 +256,7 @@ mod tests {
         let sheet = markdown(Path::new("p.toml"), &policy(""));
         assert!(sheet.contains("| Purpose | to \\| learn |"));
         assert!(sheet.contains("| Keys, at most | `class`:"));
+        assert!(sheet.contains("| Sealed files | encrypted |"));
         assert!(!sheet.contains("passwords"));
         let full = "[level]\nkeys = \"full\"\nkeys_full_reason = \"r\"\n";
         assert!(markdown(Path::new("p.toml"), &policy(full)).contains("Typed text, passwords too"));

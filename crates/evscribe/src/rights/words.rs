@@ -95,6 +95,30 @@ pub(crate) const fn pointer_kept(level: PointerLevel) -> &'static str {
     }
 }
 
+/// How sealed files lie on the disk, and who reads them; `recipients` are ids
+/// and names. Empty where the service does not say.
+pub(crate) fn at_rest<'a>(
+    way: &str,
+    recipients: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let keys: Vec<_> = recipients
+        .map(|(id, name)| match name {
+            "" => format!("the key {id}"),
+            name => format!("{name} (key {id})"),
+        })
+        .collect();
+    match way {
+        "plain" => "plain: who gets hold of the disk, a backup or a copy reads them".into(),
+        "encrypted" if keys.is_empty() => {
+            "encrypted; without a recipient the files are readable only on this workstation".into()
+        }
+        "encrypted" => {
+            format!("encrypted; readable for {} and on this workstation", keys.join(", "))
+        }
+        newer => newer.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +153,22 @@ mod tests {
     #[test]
     fn a_level_of_a_newer_service_is_shown_as_it_is() {
         assert_eq!(level_in_words("keys=rhythm pointer=full"), "keys=rhythm pointer=full");
+    }
+
+    #[test]
+    fn who_reads_the_files_is_said_by_name_and_id() {
+        let encrypted =
+            |keys: &[(&'static str, &'static str)]| at_rest("encrypted", keys.iter().copied());
+        assert_eq!(
+            encrypted(&[]),
+            "encrypted; without a recipient the files are readable only on this workstation"
+        );
+        assert_eq!(
+            encrypted(&[("00ff", "data team"), ("11ee", "")]),
+            "encrypted; readable for data team (key 00ff), the key 11ee and on this workstation"
+        );
+        assert!(at_rest("plain", std::iter::empty()).starts_with("plain: who gets hold of"));
+        assert_eq!(at_rest("", std::iter::empty()), "");
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(super) fn print(out: &mut impl Write, status: &Status) -> Result<()> {
         line(out, "of pointer", pointer)?;
     }
     line(out, "goes to", &status.dataset.display().to_string())?;
+    let keys = status.recipients.iter().map(|key| (key.id.as_str(), key.name.as_str()));
+    line(out, "on disk", &words::at_rest(&status.at_rest, keys))?;
     match status.retention_days {
         None => line(out, "kept", "without a limit: no policy sets one")?,
         Some(days) => line(out, "kept", &words::count(days.into(), "day"))?,

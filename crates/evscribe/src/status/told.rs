@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use evscribe_model::Level;
+use evscribed::Recipient;
 use serde::Serialize;
 
 use super::line;
@@ -30,6 +31,8 @@ pub(super) struct Told {
     dataset: String,
     retention_days: u32,
     cooling_off_hours: u32,
+    at_rest: String,
+    recipients: Vec<Recipient>,
     losses_today: u64,
     open_devices: u32,
 }
@@ -60,6 +63,8 @@ impl Told {
                 dataset: bus.dataset().await?,
                 retention_days: bus.retention_days().await?,
                 cooling_off_hours: bus.cooling_off_hours().await?,
+                at_rest: bus.at_rest().await?,
+                recipients: bus.recipients().await?.into_iter().map(Recipient::from).collect(),
                 losses_today: bus.losses_today().await?,
                 open_devices: bus.open_devices().await?,
             })
@@ -110,6 +115,7 @@ impl Told {
         policy("on ground", listed(&[&basis, &self.relationship]));
         policy("notice", self.notice_version.clone());
         policy("goes to", self.destination());
+        policy("on disk", self.at_rest());
         if self.retention_days > 0 {
             let days = words::count(self.retention_days.into(), "day");
             policy("kept", format!("{days}, then removed"));
@@ -120,6 +126,11 @@ impl Told {
             policy("policy", format!("the new one is wrong, so the one before stays: {error}"));
         }
         lines
+    }
+
+    fn at_rest(&self) -> String {
+        let keys = self.recipients.iter().map(|key| (key.id.as_str(), key.name.as_str()));
+        words::at_rest(&self.at_rest, keys)
     }
 
     fn destination(&self) -> String {
@@ -178,6 +189,8 @@ mod tests {
             dataset: "/var/lib/evscribe/dataset".into(),
             retention_days: 30,
             cooling_off_hours: 24,
+            at_rest: "encrypted".into(),
+            recipients: vec![Recipient { id: "00ff".into(), name: "data team".into() }],
             losses_today: 2,
             open_devices: 1,
             ..Told::default()
@@ -194,6 +207,7 @@ mod tests {
             "  notice     3",
             "  goes to    /var/lib/evscribe/dataset, on this machine",
             "and by the policy nobody is to fetch it before it is 24 hours old",
+            "  on disk    encrypted; readable for data team (key 00ff) and on this workstation",
             "  kept       30 days",
             "  lost today 2 losses since the service started today; each has a mark",
         ] {
@@ -218,7 +232,7 @@ mod tests {
         };
         let said = printed(&told);
         assert!(said.starts_with("evscribed is waiting, nothing is opened: /etc/"), "{said}");
-        for absent in ["  by ", "  for ", "  of keys", "  goes to", "  kept"] {
+        for absent in ["  by ", "  for ", "  of keys", "  goes to", "  on disk", "  kept"] {
             assert!(!said.contains(absent), "{absent}\nin\n{said}");
         }
     }

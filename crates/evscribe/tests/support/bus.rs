@@ -276,6 +276,14 @@ impl Answers {
         0
     }
     #[zbus(property)]
+    fn at_rest(&self) -> String {
+        "encrypted".into()
+    }
+    #[zbus(property)]
+    fn recipients(&self) -> Vec<(String, String)> {
+        vec![("00ff00ff00ff00ff".into(), "data team".into())]
+    }
+    #[zbus(property)]
     fn losses_today(&self) -> u64 {
         0
     }

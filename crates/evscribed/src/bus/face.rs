@@ -314,6 +314,14 @@ impl Collector {
         self.shown().cooling_off_hours
     }
     #[zbus(property)]
+    fn at_rest(&self) -> String {
+        self.shown().at_rest
+    }
+    #[zbus(property)]
+    fn recipients(&self) -> Vec<(String, String)> {
+        self.shown().recipients
+    }
+    #[zbus(property)]
     fn losses_today(&self) -> u64 {
         self.shown().losses_today
     }

@@ -24,12 +24,15 @@ pub(crate) struct Shown {
     pub(crate) dataset: String,
     pub(crate) retention_days: u32,
     pub(crate) cooling_off_hours: u32,
+    pub(crate) at_rest: String,
+    /// Id and name of each key that new files are encrypted for.
+    pub(crate) recipients: Vec<(String, String)>,
     pub(crate) losses_today: u64,
     pub(crate) open_devices: u32,
 }
 
 impl Shown {
-    fn values(&self) -> [(&'static str, Variant<'_>); 18] {
+    fn values(&self) -> [(&'static str, Variant<'_>); 20] {
         [
             ("State", self.state.into()),
             ("Reason", self.reason.as_str().into()),
@@ -47,6 +50,8 @@ impl Shown {
             ("Dataset", self.dataset.as_str().into()),
             ("RetentionDays", self.retention_days.into()),
             ("CoolingOffHours", self.cooling_off_hours.into()),
+            ("AtRest", self.at_rest.as_str().into()),
+            ("Recipients", self.recipients.clone().into()),
             ("LossesToday", self.losses_today.into()),
             ("OpenDevices", self.open_devices.into()),
         ]

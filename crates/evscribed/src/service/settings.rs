@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use evscribe_sink::crypt::AtRest;
 use evscribe_sink::{Keys, Retention};
 
 use crate::host::Host;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub keys: Keys,
     /// Which host and boot this is.
     pub host: Host,
+    /// How files are sealed from now on, and for whom besides the workstation.
+    pub at_rest: AtRest,
     /// How long and how much sealed data stays.
     pub retention: Retention,
     /// A segment closes this long after its first row.

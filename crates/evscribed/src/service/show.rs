@@ -128,6 +128,12 @@ impl Service<'_> {
             level: format!("keys={} pointer={}", status.keys, status.pointer),
             policy_error: status.policy_error.clone().unwrap_or_default(),
             dataset: status.dataset.display().to_string(),
+            at_rest: status.at_rest.clone(),
+            recipients: status
+                .recipients
+                .iter()
+                .map(|recipient| (recipient.id.clone(), recipient.name.clone()))
+                .collect(),
             losses_today: status.losses().saturating_sub(self.today.1),
             open_devices: u32::try_from(status.devices.len()).unwrap_or(u32::MAX),
             ..Shown::default()

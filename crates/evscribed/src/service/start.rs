@@ -99,6 +99,7 @@ impl<'a> Service<'a> {
             settings.keys.clone(),
             writer,
         );
+        let (at_rest, recipients) = crate::at_rest::shown(&settings.at_rest);
         let status = Status {
             state: State::Waiting,
             reason: "starting".into(),
@@ -110,6 +111,8 @@ impl<'a> Service<'a> {
             refused: Vec::new(),
             policy_error: None,
             dataset: settings.dataset.clone(),
+            at_rest,
+            recipients,
             retention_days: settings.retention.days,
             events: 0,
             touch: 0,
