@@ -2,7 +2,7 @@
 //! bytes per row of a made-up desk.
 //!
 //! `cargo run --release -p evscribe-sink --example measure -- DIR [ROWS [PART]]`:
-//! DIR is made and keeps the dataset; each PART of the rows is made durable by
+//! DIR is made and keeps the datasets; each PART of the rows is made durable by
 //! itself, as the daemon does it with what came in 0.7 s. Under callgrind the
 //! cost of `Thread::run` is that of the writer.
 #![allow(clippy::print_stdout, reason = "a program for people")]
@@ -15,7 +15,9 @@ use evscribe_model::{
 };
 use evscribe_sink::{
     Clock, Command, Config, Dataset, Forget, Keys, Provenance, SegmentId, SegmentWriter, SendError,
-    Writer, inspect, recover,
+    Writer,
+    crypt::{AtRest, Keyring, SecretKey},
+    inspect, recover,
 };
 use nix::sys::{
     resource::{UsageWho, getrusage},
@@ -108,20 +110,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let before_kib = memory_kib("VmRSS");
 
-    let mut dataset = Dataset::create_or_open(&root.join("import"))?;
-    let since = processor_ns();
-    let mut segment = SegmentWriter::begin(&dataset, SegmentId::random()?, provenance.clone())?;
-    segment.write_rows(&made)?;
-    let files = segment.finish(&mut dataset)?;
-    let bytes: u64 = files.iter().map(|file| file.bytes).sum();
-    println!("rows to Parquet: {}, {:.3} bytes a row", per_row(since), bytes as f64 / rows as f64);
+    let keys = Keys::from_bytes([1; 32]);
+    let keyring = Keyring::of(&keys);
+    let encrypted = AtRest::default()
+        .and(keys.own().public())
+        .and(SecretKey::generate()?.public())
+        .and(SecretKey::generate()?.public());
+    let mut plain_bytes = None;
+    for (name, at_rest) in [("plain", AtRest::Plain), ("encrypted", encrypted)] {
+        let mut dataset = Dataset::create_or_open(&root.join(name))?;
+        dataset.set_at_rest(at_rest);
+        let since = processor_ns();
+        let mut segment = SegmentWriter::begin(&dataset, SegmentId::of(b"x"), provenance.clone())?;
+        segment.write_rows(&made)?;
+        let files = segment.finish(&mut dataset)?;
+        let bytes = files.iter().map(|file| file.bytes).sum::<u64>() as f64;
+        let more = bytes / plain_bytes.unwrap_or(bytes) * 100.0 - 100.0;
+        println!(
+            "rows to Parquet, {name}: {}, {:.3} bytes a row, {more:.2} % more than plain",
+            per_row(since),
+            bytes / rows as f64
+        );
+        plain_bytes.get_or_insert(bytes);
+        let since = processor_ns();
+        inspect::stats(&root.join(name), &keyring)?;
+        println!("read and counted, {name}: {}", per_row(since));
+    }
 
     let config = Config {
         min_free_bytes: 0,
         flush_after: Duration::ZERO,
         ..Config::new(root.join("dataset"), root.join("journal"))
     };
-    let (store, _) = recover(config, Keys::from_bytes([1; 32]), &mut 3)?;
+    let (store, _) = recover(config, keys.clone(), &mut 3)?;
     let handle = Writer::spawn(store, Box::new(|_| {}))?;
     let since = processor_ns();
     let send =
@@ -143,7 +164,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (from_us, length_us) = (rows / 2 * 1000, 300_000_000);
     let (store, _) = recover(
         Config { min_free_bytes: 0, ..Config::new(root.join("dataset"), root.join("journal")) },
-        Keys::from_bytes([1; 32]),
+        keys,
         &mut 3,
     )?;
     let (sender, reports) = std::sync::mpsc::channel();
@@ -170,14 +191,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("memory besides the rows, at most: {} KiB", memory_kib("VmHWM") - before_kib);
 
     let since = processor_ns();
-    let report = inspect::verify(&root.join("dataset"))?;
+    let report = inspect::verify(&root.join("dataset"), &keyring)?;
     println!(
         "verify: {}, sound: {}, {:?}",
         per_row(since),
         report.is_sound(),
         report.problems.first()
     );
-    let stats = inspect::stats(&root.join("dataset"))?;
+    let stats = inspect::stats(&root.join("dataset"), &keyring)?;
     println!(
         "bytes per kernel event, on the high side: {:.3}",
         stats.bytes_per_kernel_event.unwrap_or_default()

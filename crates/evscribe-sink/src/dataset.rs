@@ -11,6 +11,7 @@ use nix::unistd::{AccessFlags, access};
 
 use crate::{
     SealedFile, SinkError, Table,
+    crypt::{AtRest, Keyring},
     disk::{self, HIDDEN, Lock},
     error::At,
     forget::subjects,
@@ -27,6 +28,7 @@ pub struct Dataset {
     directory: PathBuf,
     pub(crate) manifest: Manifest,
     torn_bytes: u64,
+    at_rest: AtRest,
     _lock: Lock,
 }
 
@@ -68,9 +70,22 @@ impl Dataset {
             }
             error => error,
         })?;
-        let dataset = Self { directory: directory.into(), manifest, torn_bytes, _lock: lock };
+        let (directory, at_rest) = (directory.into(), AtRest::default());
+        let dataset = Self { directory, manifest, torn_bytes, at_rest, _lock: lock };
         dataset.sweep()?;
         Ok(dataset)
+    }
+
+    /// Says how files are sealed from now on. Until then they are for nobody, so
+    /// none can be.
+    pub fn set_at_rest(&mut self, at_rest: AtRest) {
+        self.at_rest = at_rest;
+    }
+
+    /// How files are sealed.
+    #[must_use]
+    pub const fn at_rest(&self) -> &AtRest {
+        &self.at_rest
     }
 
     /// Where it is.
@@ -136,13 +151,18 @@ impl Dataset {
     }
 
     /// The files of these people that are in the dataset at `directory`, by
-    /// path. Takes no lock.
+    /// path. Takes no lock. `keys` open those of which the manifest does not say
+    /// whose they are.
     ///
     /// # Errors
     /// [`SinkError::NoDataset`], [`SinkError::NewerSchema`], [`SinkError::Io`].
-    pub fn files_of(directory: &Path, subjects: &[String]) -> Result<Vec<SealedFile>, SinkError> {
+    pub fn files_of(
+        directory: &Path,
+        subjects: &[String],
+        keys: &Keyring,
+    ) -> Result<Vec<SealedFile>, SinkError> {
         let mut live = manifest::read(directory)?.live;
-        subjects::state(directory, &mut live)?;
+        subjects::state(directory, keys, &mut live)?;
         Ok(live.into_values().filter(|file| subjects.contains(&file.subject)).collect())
     }
 

@@ -130,6 +130,29 @@ pub enum SinkError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// An encrypted file that cannot be read.
+    #[error("cannot decrypt {}", .path.display())]
+    Decrypt {
+        /// The file.
+        path: PathBuf,
+        /// Why, and what to do.
+        source: Box<SinkError>,
+    },
+    /// A file that was encrypted for another place in a dataset: moved, or put
+    /// there in the place of the right one.
+    #[error("it was sealed for another place, {place}: it must stand there")]
+    OtherPlace {
+        /// The place it was sealed for.
+        place: String,
+    },
+    /// A file that is not, bit for bit, what its key encrypted.
+    #[error(
+        "it is damaged or was changed since it was sealed, nothing of it can be trusted ({what}): take it from another copy"
+    )]
+    Tampered {
+        /// What does not fit.
+        what: String,
+    },
     /// The journal holds nothing that authenticates: damaged, or another key.
     #[error("journal {}: {why}", .path.display())]
     Journal {
@@ -269,6 +292,16 @@ impl SinkError {
                     )
                 })
             }
+            _ => false,
+        }
+    }
+
+    /// Whether a file is encrypted for keys that are not at hand.
+    #[must_use]
+    pub fn lacks_key(&self) -> bool {
+        match self {
+            Self::NoKey { .. } => true,
+            Self::Decrypt { source, .. } => source.lacks_key(),
             _ => false,
         }
     }

@@ -12,7 +12,7 @@ use parquet::{
     schema::types::ColumnPath,
 };
 
-use crate::{Provenance, SegmentId, Table, WRITER_VERSION};
+use crate::{Provenance, SegmentId, Table, WRITER_VERSION, crypt::FileKey};
 
 /// Rows of a row group: 10 k rows cost 8 % more bytes, 1 M save 1 %.
 pub(crate) const ROW_GROUP_ROWS: usize = 64 * 1024;
@@ -49,11 +49,8 @@ pub(crate) fn compression(table: Table) -> Result<Compression, ParquetError> {
 /// encoded, truths a bit each. There are no bloom filters: an encrypted file
 /// would show them.
 ///
-/// Parquet Modular Encryption goes in here: a data key for this file, wrapped
-/// into PKMT1 key metadata, as `with_file_encryption_properties` on the builder
-/// (feature `encryption` of crate parquet), which then encrypts the footer, the
-/// marks and the devices; `pages` has to encrypt the pages it makes, by the same
-/// key. Nothing else makes a writer.
+/// With `crypt` crate parquet encrypts what its own writer writes; what `pages`
+/// writes is encrypted there.
 ///
 /// # Errors
 /// Never with these constants: zstd refuses levels outside 1 to 22.
@@ -61,6 +58,7 @@ pub(crate) fn properties(
     table: Table,
     segment: SegmentId,
     provenance: &Provenance,
+    crypt: Option<&FileKey>,
 ) -> Result<WriterProperties, ParquetError> {
     let metadata = provenance.metadata(table, segment);
     let metadata =
@@ -75,6 +73,9 @@ pub(crate) fn properties(
         .set_bloom_filter_enabled(false)
         .set_sorting_columns(Some(vec![by_time]))
         .set_key_value_metadata(Some(metadata));
+    if let Some(key) = crypt {
+        builder = builder.with_file_encryption_properties(key.properties()?);
+    }
     for name in DELTA {
         if table.columns().iter().any(|column| column.name == name) {
             let path = ColumnPath::from(name);

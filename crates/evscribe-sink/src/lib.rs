@@ -8,7 +8,8 @@
 //!    rows ─► journal (durable, encrypted) ─► SegmentWriter ─► pages ─► dataset/, manifest
 //!    Note ─► ledger; Offer ─► outbox/; NotePull, AcknowledgePull ─► ledger; Forget ─► intent ─► sealed files rewritten, tombstones, ledger
 //! Dataset::create_or_open ─► SegmentWriter::begin, write_rows, finish       an import, without journal
-//! inspect::verify, stats, head                                             a dataset, read back
+//! inspect::verify, stats, head  ◄── crypt::Keyring                         a dataset, read back
+//! plain_copy                    ◄── crypt::Keyring                         a file, no longer encrypted
 //! ```
 #![forbid(unsafe_code)]
 
@@ -32,6 +33,7 @@ pub mod ledger;
 mod manifest;
 mod outbox;
 mod pages;
+mod plain;
 mod provenance;
 mod recover;
 mod retention;
@@ -52,6 +54,7 @@ pub use keys::{KEY_BYTES, Keys};
 pub use ledger::Fact;
 pub use manifest::SealedFile;
 pub use outbox::{OnOffer, Outbox, Pulls, is_puller, pulls_of};
+pub use plain::plain_copy;
 pub use provenance::{Clock, Provenance, SegmentId, WRITER_VERSION};
 pub use recover::{RecoveredJournal, Recovery, recover};
 pub use retention::{RemovedFile, Retention};

@@ -8,12 +8,14 @@ use arrow::{array::TimestampMicrosecondArray, record_batch::RecordBatch};
 use evscribe_model::{BootUs, Event, Row, Touch};
 
 use crate::{
-    Dataset, Provenance, SegmentId, SinkError, Table, disk,
+    Dataset, Provenance, SegmentId, SinkError, Table,
+    crypt::AtRest,
+    disk,
     encode::{self, BATCH_ROWS, DeviceCells, Encoder, MarkCells},
     error::At,
     manifest::{self, Line, SealedFile},
 };
-pub(crate) use file::{OpenFile, Whole, partition, start};
+pub(crate) use file::{OpenFile, Whole, partition, place};
 
 const DAY_US: i64 = 86_400_000_000;
 
@@ -24,30 +26,47 @@ const DAY_US: i64 = 86_400_000_000;
 /// per table at most, some MiB.
 #[derive(Debug)]
 pub struct SegmentWriter {
-    directory: PathBuf,
-    id: SegmentId,
-    provenance: Provenance,
+    segment: Segment,
     encoder: Encoder,
     last_us: [Option<i64>; 4],
     open: [Option<OpenFile>; 4],
     whole: Vec<Whole>,
 }
 
+/// What the files of a segment have in common.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// Where the dataset is.
+    pub(crate) root: PathBuf,
+    pub(crate) id: SegmentId,
+    pub(crate) provenance: Provenance,
+    pub(crate) at_rest: AtRest,
+}
+
+impl Segment {
+    /// Where a file of it is whose first row is at `first_us`.
+    fn place(&self, table: Table, first_us: i64) -> Result<String, SinkError> {
+        place(table, &self.provenance.host, &self.id.to_string(), first_us)
+    }
+}
+
 impl SegmentWriter {
-    /// Begins the segment `id` of `dataset`.
+    /// Begins the segment `id` of `dataset`; its files are encrypted as the
+    /// dataset says now.
     ///
     /// # Errors
-    /// [`SinkError::Word`] where the host may not stand in a path.
+    /// [`SinkError::Word`] where the host may not stand in a path,
+    /// [`SinkError::NoRecipient`] where nobody said for whom.
     pub fn begin(
         dataset: &Dataset,
         id: SegmentId,
         provenance: Provenance,
     ) -> Result<Self, SinkError> {
         provenance.check()?;
+        let (root, at_rest) = (dataset.directory().into(), dataset.at_rest().clone());
+        at_rest.check()?;
         Ok(Self {
-            directory: dataset.directory().into(),
-            id,
-            provenance,
+            segment: Segment { root, id, provenance, at_rest },
             encoder: Encoder::default(),
             last_us: [None; 4],
             open: [const { None }; 4],
@@ -83,7 +102,7 @@ impl SegmentWriter {
     }
 
     pub(crate) fn write_mark(&mut self, row: &MarkCells) -> Result<(), SinkError> {
-        let anchor = self.provenance.anchor;
+        let anchor = self.segment.provenance.anchor;
         let until_us = row.until.map(|until| encode::wall_us(&anchor, until)).transpose()?;
         let at_us = self.next_us(Table::Marks, row.at)?;
         self.encoder.push_mark(row, at_us, until_us);
@@ -98,7 +117,7 @@ impl SegmentWriter {
 
     /// Wall time of the next row of `table`, which must not be before the last.
     fn next_us(&mut self, table: Table, at: BootUs) -> Result<i64, SinkError> {
-        let at_us = encode::wall_us(&self.provenance.anchor, at)?;
+        let at_us = encode::wall_us(&self.segment.provenance.anchor, at)?;
         if let Some(last) = self.last_us.get_mut(table as usize) {
             if let Some(last_us) = *last
                 && at_us < last_us
@@ -118,7 +137,7 @@ impl SegmentWriter {
         if self.encoder.rows(table) == 0 {
             return Ok(());
         }
-        let batch = self.encoder.finish(table, &self.provenance)?;
+        let batch = self.encoder.finish(table, &self.segment.provenance)?;
         self.write(table, &batch)
     }
 
@@ -150,14 +169,14 @@ impl SegmentWriter {
         if slot.as_ref().is_some_and(|file| !file.day.contains(&at_us))
             && let Some(file) = slot.take()
         {
-            self.whole.push(file.complete(table, self.id, &self.provenance)?);
+            self.whole.push(file.complete(&self.segment)?);
         }
         match slot {
             // Nearly always: the file is there, the day is the same.
             Some(file) => Ok(file),
             None => {
-                let (root, provenance) = (&self.directory, &self.provenance);
-                Ok(slot.insert(OpenFile::create(root, table, self.id, provenance, at_us)?))
+                let place = self.segment.place(table, at_us)?;
+                Ok(slot.insert(OpenFile::create(&self.segment, table, place, at_us)?))
             }
         }
     }
@@ -174,13 +193,13 @@ impl SegmentWriter {
         for table in Table::ALL {
             self.flush(table)?;
             if let Some(file) = self.open.get_mut(table as usize).and_then(Option::take) {
-                self.whole.push(file.complete(table, self.id, &self.provenance)?);
+                self.whole.push(file.complete(&self.segment)?);
             }
         }
         if self.whole.is_empty() {
             return Ok(Vec::new());
         }
-        let live = manifest::read(&self.directory)?.live;
+        let live = manifest::read(&self.segment.root)?.live;
         let named = self.name_all().and_then(|()| {
             let is_new = |file: &&SealedFile| {
                 live.get(&file.path)
@@ -198,7 +217,7 @@ impl SegmentWriter {
         });
         if named.is_err() {
             for whole in self.whole.iter().filter(|whole| !live.contains_key(&whole.sealed.path)) {
-                drop(fs::remove_file(self.directory.join(&whole.sealed.path)));
+                drop(fs::remove_file(self.segment.root.join(&whole.sealed.path)));
             }
         }
         named?;
@@ -207,7 +226,7 @@ impl SegmentWriter {
 
     fn name_all(&self) -> Result<(), SinkError> {
         for whole in &self.whole {
-            let path = self.directory.join(&whole.sealed.path);
+            let path = self.segment.root.join(&whole.sealed.path);
             disk::step();
             fs::rename(&whole.file.path, &path).at("name", &path)?;
         }

@@ -3,8 +3,13 @@
 use std::{collections::VecDeque, path::PathBuf};
 
 use crate::{
-    Config, Dataset, Fact, Keys, RemovedFile, SealedFile, SegmentId, SinkError, dataset::Tree,
-    disk::Lock, ledger::Ledger, outbox::Book, seal,
+    Config, Dataset, Fact, Keys, RemovedFile, SealedFile, SegmentId, SinkError,
+    crypt::{AtRest, Keyring},
+    dataset::Tree,
+    disk::Lock,
+    ledger::Ledger,
+    outbox::Book,
+    seal,
 };
 
 /// What a writer works on: the dataset and the journals, both locked, and the
@@ -13,6 +18,8 @@ use crate::{
 pub struct Store {
     pub(crate) config: Config,
     pub(crate) keys: Keys,
+    /// What opens the workstation's own files.
+    pub(crate) keyring: Keyring,
     pub(crate) dataset: Dataset,
     pub(crate) ledger: Option<Ledger>,
     pub(crate) book: Book,
@@ -34,8 +41,26 @@ pub(crate) struct Pending {
 impl Store {
     pub(crate) fn new(config: Config, keys: Keys, dataset: Dataset, lock: Lock) -> Self {
         let (notes, pending) = (Vec::new(), VecDeque::new());
+        let (keyring, at_rest) = (Keyring::of(&keys), config.at_rest.clone());
         let book = Book::default();
-        Self { config, keys, dataset, ledger: None, book, notes, pending, _lock: lock }
+        let mut store = Self {
+            config,
+            keys,
+            keyring,
+            dataset,
+            ledger: None,
+            book,
+            notes,
+            pending,
+            _lock: lock,
+        };
+        store.set_at_rest(at_rest);
+        store
+    }
+
+    /// Seals by this from now on; what is encrypted is so for the workstation too.
+    pub(crate) fn set_at_rest(&mut self, at_rest: AtRest) {
+        self.dataset.set_at_rest(at_rest.and(self.keys.own().public()));
     }
 
     /// Takes a fact for the ledger; [`Store::write_notes`] makes it durable.

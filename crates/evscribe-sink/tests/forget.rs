@@ -70,7 +70,7 @@ fn forgotten(root: &Path, segments: &[Vec<Row>], forget: Forget) -> Result<Forgo
 }
 
 fn table(root: &Path, table: Table) -> Vec<Vec<Value>> {
-    inspect::head(&root.join("dataset"), usize::MAX, table).unwrap().rows
+    inspect::head(&root.join("dataset"), usize::MAX, table, &keyring()).unwrap().rows
 }
 
 /// Microseconds since the start, of a row of `head`.
@@ -80,11 +80,12 @@ fn time(row: &[Value]) -> u64 {
 }
 
 fn assert_sound(root: &Path) {
-    let report = inspect::verify(&root.join("dataset")).unwrap();
+    let report = inspect::verify(&root.join("dataset"), &keyring()).unwrap();
     assert!(report.is_sound(), "{:#?}", report.problems);
     let ledger = evscribe_sink::ledger::verify_with_dataset(
         &root.join("ledger.jsonl"),
         &root.join("dataset"),
+        &keyring(),
     );
     assert!(ledger.is_ok(), "{ledger:?}");
 }
@@ -389,7 +390,7 @@ proptest! {
         let root = tempfile::tempdir().unwrap();
         let (segments, span) = (played(&acts), begin..begin + length);
         let outcome = forgotten(root.path(), &segments, forget(span.clone())).unwrap();
-        let report = inspect::verify(&root.path().join("dataset")).unwrap();
+        let report = inspect::verify(&root.path().join("dataset"), &keyring()).unwrap();
         prop_assert!(report.is_sound(), "{:#?}", report.problems);
         let mut found = BTreeMap::new();
         for row in table(root.path(), Table::Events) {

@@ -54,7 +54,7 @@ fn inside() {
         Report::Resumed { .. }
     ));
     handle.stop().unwrap();
-    let report = inspect::verify(&root.path().join("dataset")).unwrap();
+    let report = inspect::verify(&root.path().join("dataset"), &keyring()).unwrap();
     assert!(report.is_sound(), "{:?}", report.problems);
     assert_eq!(report.rows.values().sum::<u64>(), sent, "each row once");
 }

@@ -10,6 +10,7 @@ use evscribe_sink::{
     ledger::{self, FIRST_HEAD},
     recover,
 };
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use serde_json::Value;
 use support::*;
 
@@ -89,7 +90,7 @@ fn what_is_told_stands_in_it_in_order_and_files_carry_the_head_of_their_seal() {
     assert_eq!(sealed.len(), 4);
     assert_eq!(lines[0]["prev"], FIRST_HEAD);
     let dataset = root.path().join("dataset");
-    let files = evscribe_sink::Dataset::files_of(&dataset, &["cafe".into()]).unwrap();
+    let files = evscribe_sink::Dataset::files_of(&dataset, &["cafe".into()], &keyring()).unwrap();
     for file in &files {
         let line = sealed.iter().find(|line| line["file"] == file.path.as_str()).unwrap();
         assert_eq!(
@@ -99,16 +100,16 @@ fn what_is_told_stands_in_it_in_order_and_files_carry_the_head_of_their_seal() {
         let head = head_of(&dataset.join(&file.path));
         assert_eq!(head, sealed[0]["prev"].as_str().unwrap(), "as it was right before");
     }
-    let verified = ledger::verify_with_dataset(&path, &dataset).unwrap();
+    let verified = ledger::verify_with_dataset(&path, &dataset, &keyring()).unwrap();
     assert_eq!(verified.lines, 17);
     assert_eq!(verified.head, lines[16]["hash"].as_str().unwrap());
     assert!(lines.iter().all(|line| line.to_string().len() < 1000), "what is too long is cut");
 }
 
 fn head_of(path: &Path) -> String {
-    use parquet::file::reader::{FileReader, SerializedFileReader};
-    let reader = SerializedFileReader::new(fs::File::open(path).unwrap()).unwrap();
-    let pairs = reader.metadata().file_metadata().key_value_metadata().unwrap().clone();
+    let file = fs::File::open(path).unwrap();
+    let metadata = ArrowReaderMetadata::load(&file, reading()).unwrap();
+    let pairs = metadata.metadata().file_metadata().key_value_metadata().unwrap().clone();
     let pair = pairs.into_iter().find(|pair| pair.key == "evscribe.ledger_head");
     pair.unwrap().value.unwrap()
 }
@@ -163,7 +164,7 @@ fn a_cut_off_end_is_found_by_the_files_that_were_sealed_later() {
     for kept in 0..whole.len() {
         write(root.path(), &whole[..kept]);
         assert!(ledger::verify(&path).is_ok(), "by itself it holds");
-        let found = ledger::verify_with_dataset(&path, &dataset);
+        let found = ledger::verify_with_dataset(&path, &dataset, &keyring());
         match found {
             Err(faults) if kept < sealed => assert_eq!(faults.first[0].line, kept as u64 + 1),
             Ok(verified) if kept >= sealed => assert_eq!(verified.lines, kept as u64),
@@ -220,12 +221,15 @@ fn behind_a_break_that_the_ledger_tells_of_new_ones_are_found() {
     assert_eq!(faults_of(&path), [5, 21, 26]);
     let words = ledger::verify(&path).unwrap_err().to_string();
     assert!(words.starts_with("line 5: its hash") && words.contains("; line 26: it is"), "{words}");
-    assert_eq!(ledger::verify_with_dataset(&path, &dataset).unwrap_err().first.len(), 3);
+    assert_eq!(
+        ledger::verify_with_dataset(&path, &dataset, &keyring()).unwrap_err().first.len(),
+        3
+    );
     // Cut off before the first seal: the heads are compared too.
     broken.truncate(3);
     broken[1] = broken[1].replace("\"cafe\"", "\"f00d\"");
     write(root.path(), &broken);
-    let faults = ledger::verify_with_dataset(&path, &dataset).unwrap_err();
+    let faults = ledger::verify_with_dataset(&path, &dataset, &keyring()).unwrap_err();
     assert_eq!((faults.first.len(), faults.first[0].line), (2, 2));
     assert!(faults.first[1].why.contains("no line has"), "{faults}");
 }
@@ -293,7 +297,7 @@ fn what_retention_removes_is_told_of_also_where_a_file_does_not_go() {
     let root = tempfile::tempdir().unwrap();
     sessions(root.path());
     let dataset = root.path().join("dataset");
-    let files = evscribe_sink::Dataset::files_of(&dataset, &["cafe".into()]).unwrap();
+    let files = evscribe_sink::Dataset::files_of(&dataset, &["cafe".into()], &keyring()).unwrap();
     // What stands there is no file: it cannot be removed as one.
     let stuck = dataset.join(&files[0].path);
     fs::remove_file(&stuck).unwrap();
@@ -329,5 +333,5 @@ fn what_is_confirmed_is_on_disk() {
     assert_eq!(handle.counters().journal_rows, session().len() as u64);
     assert!(lines(root.path())[0].contains("acknowledged") && state.exists());
     handle.stop().unwrap();
-    assert!(inspect::verify(&root.path().join("dataset")).unwrap().is_sound());
+    assert!(inspect::verify(&root.path().join("dataset"), &keyring()).unwrap().is_sound());
 }

@@ -7,7 +7,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use evscribe_model::{MarkKind, Phase, Row, WallUs};
 use evscribe_sink::{
-    Dataset, Keys, Provenance, SegmentId, SegmentWriter, SinkError, Table, inspect,
+    Dataset, Keys, Provenance, SegmentId, SegmentWriter, SinkError, Table, crypt::AtRest, inspect,
 };
 use support::*;
 
@@ -18,7 +18,7 @@ fn refusal(path: &Path) -> String {
 
 /// Writes the rows as one segment; a fresh dataset each time.
 fn dataset(root: &Path, provenance: Provenance, rows: &[Row]) {
-    let mut dataset = Dataset::create_or_open(root).unwrap();
+    let mut dataset = open(root);
     let id = SegmentId::random().unwrap();
     let mut segment = SegmentWriter::begin(&dataset, id, provenance).unwrap();
     segment.write_rows(rows).unwrap();
@@ -26,7 +26,12 @@ fn dataset(root: &Path, provenance: Provenance, rows: &[Row]) {
 }
 
 fn problems(root: &Path) -> Vec<String> {
-    inspect::verify(root).unwrap().problems.into_iter().map(|problem| problem.what).collect()
+    inspect::verify(root, &keyring())
+        .unwrap()
+        .problems
+        .into_iter()
+        .map(|problem| problem.what)
+        .collect()
 }
 
 #[test]
@@ -58,7 +63,7 @@ fn an_output_that_is_no_place_for_a_dataset_is_refused_and_left_alone() {
         "OUT has schema version 99, this evscribe knows 1 at most: update evscribe"
     );
     assert_eq!(refusal(Path::new("/proc/evscribe")), "OUT cannot be written");
-    assert!(matches!(inspect::verify(root.path()), Err(SinkError::NoDataset { .. })));
+    assert!(matches!(inspect::verify(root.path(), &keyring()), Err(SinkError::NoDataset { .. })));
 }
 
 #[test]
@@ -88,37 +93,42 @@ fn a_torn_manifest_is_repaired_and_a_lost_line_end_is_no_loss() {
 #[test]
 fn a_dropped_segment_leaves_nothing() {
     let root = tempfile::tempdir().unwrap();
-    let dataset = Dataset::create_or_open(root.path()).unwrap();
+    let dataset = open(root.path());
     let mut segment = SegmentWriter::begin(&dataset, SegmentId::of(b"x"), provenance()).unwrap();
     let rows: Vec<Row> = (0..10_000).map(|row| motion(row * 1000, 2, 2)).collect();
     segment.write_rows(&rows).unwrap();
-    assert_eq!(inspect::verify(root.path()).unwrap().unfinished.len(), 1);
+    assert_eq!(inspect::verify(root.path(), &keyring()).unwrap().unfinished.len(), 1);
     drop(segment);
-    let report = inspect::verify(root.path()).unwrap();
+    let report = inspect::verify(root.path(), &keyring()).unwrap();
     assert!(report.is_sound() && report.unfinished.is_empty() && report.files == 0);
 }
 
 #[test]
 fn a_segment_written_twice_stands_once() {
-    let root = tempfile::tempdir().unwrap();
-    for _ in 0..2 {
-        let mut dataset = Dataset::create_or_open(root.path()).unwrap();
-        let mut segment =
-            SegmentWriter::begin(&dataset, SegmentId::of(b"recording"), provenance()).unwrap();
-        segment.write_rows(&session()).unwrap();
-        assert_eq!(segment.finish(&mut dataset).unwrap().len(), 4);
+    // Encrypted again, the same rows are other bytes: the manifest says so.
+    let own = AtRest::default().and(keys().own().public());
+    for (at_rest, lines) in [(AtRest::Plain, 1 + 4), (own, 1 + 2 * 4)] {
+        let root = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let mut dataset = Dataset::create_or_open(root.path()).unwrap();
+            dataset.set_at_rest(at_rest.clone());
+            let mut segment =
+                SegmentWriter::begin(&dataset, SegmentId::of(b"recording"), provenance()).unwrap();
+            segment.write_rows(&session()).unwrap();
+            assert_eq!(segment.finish(&mut dataset).unwrap().len(), 4);
+        }
+        let report = inspect::verify(root.path(), &keyring()).unwrap();
+        assert!(report.is_sound(), "{:?}", report.problems);
+        assert_eq!(report.rows.values().sum::<u64>(), session().len() as u64);
+        let manifest = fs::read_to_string(root.path().join("manifest.jsonl")).unwrap();
+        assert_eq!(manifest.lines().count(), lines);
     }
-    let report = inspect::verify(root.path()).unwrap();
-    assert!(report.is_sound(), "{:?}", report.problems);
-    assert_eq!(report.rows.values().sum::<u64>(), session().len() as u64);
-    let lines = fs::read_to_string(root.path().join("manifest.jsonl")).unwrap().lines().count();
-    assert_eq!(lines, 5);
 }
 
 #[test]
 fn impossible_times_and_hosts_are_errors() {
     let root = tempfile::tempdir().unwrap();
-    let dataset = Dataset::create_or_open(root.path()).unwrap();
+    let dataset = open(root.path());
     let mut wild = provenance();
     wild.anchor.wall = WallUs::new(i64::MAX);
     let mut segment = SegmentWriter::begin(&dataset, SegmentId::of(b"x"), wild).unwrap();
@@ -193,11 +203,16 @@ fn damaged_and_foreign_files_are_named_and_never_a_panic() {
             bytes[at] ^= 1 << (state >> 29 & 7);
         }
         fs::write(&path, &bytes).unwrap();
-        assert_eq!(inspect::verify(root.path()).unwrap().problem_count > 0, bytes != whole);
-        for error in
-            [inspect::stats(root.path()).err(), inspect::head(root.path(), 9, Table::Events).err()]
-                .into_iter()
-                .flatten()
+        assert_eq!(
+            inspect::verify(root.path(), &keyring()).unwrap().problem_count > 0,
+            bytes != whole
+        );
+        for error in [
+            inspect::stats(root.path(), &keyring()).err(),
+            inspect::head(root.path(), 9, Table::Events, &keyring()).err(),
+        ]
+        .into_iter()
+        .flatten()
         {
             assert!(error.to_string().contains("/events/"), "{error}");
         }

@@ -7,22 +7,22 @@ use std::{fs::File, path::Path};
 
 use arrow::{array::*, compute::concat_batches, datatypes::*};
 use evscribe_model::{KeyClass, Phase, Row, Tool, Touch, What};
-use evscribe_sink::{Dataset, SealedFile, SegmentId, SegmentWriter};
+use evscribe_sink::{SealedFile, SegmentId, SegmentWriter};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use support::*;
 
 /// Seals the rows and reads the one file of theirs back.
 fn sealed(root: &Path, rows: &[Row]) -> (SealedFile, RecordBatch) {
-    let mut dataset = Dataset::create_or_open(root).unwrap();
+    let mut dataset = open(root);
     let mut segment =
         SegmentWriter::begin(&dataset, SegmentId::of(b"pages"), provenance()).unwrap();
     segment.write_rows(rows).unwrap();
     let mut files = segment.finish(&mut dataset).unwrap();
     assert_eq!(files.len(), 1);
     let file = files.remove(0);
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(File::open(root.join(&file.path)).unwrap());
+    let bytes = File::open(root.join(&file.path)).unwrap();
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, reading());
     let reader = builder.unwrap().with_batch_size(1000).build().unwrap();
     let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
     let batch = concat_batches(&file.table.schema(), &batches).unwrap();

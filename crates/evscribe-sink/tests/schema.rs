@@ -16,7 +16,9 @@ use arrow::{
 };
 use evscribe_model::{KeyClass, KeyLevel, Level, PointerLevel, Row, What};
 use evscribe_policy::Redactor;
-use evscribe_sink::{Command, Config, Dataset, Provenance, SealedFile, Table, recover};
+use evscribe_sink::{
+    Command, Config, Dataset, Provenance, SealedFile, Table, crypt::AtRest, recover,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use support::*;
 
@@ -130,7 +132,9 @@ fn everything() -> Vec<Row> {
 
 /// Seals what the level leaves of it, as the service does.
 fn sealed(root: &Path, level: Level) -> Vec<SealedFile> {
-    let config = Config { ledger: Some(root.join("ledger.jsonl")), ..config(root) };
+    // Plain: what is looked for would not be found in an encrypted file.
+    let (ledger, at_rest) = (Some(root.join("ledger.jsonl")), AtRest::Plain);
+    let config = Config { ledger, at_rest, ..config(root) };
     let (store, _) = recover(config, keys(), &mut 1).unwrap();
     let (handle, _reports) = spawn(store);
     let provenance = Provenance { level, ..provenance() };
@@ -139,7 +143,7 @@ fn sealed(root: &Path, level: Level) -> Vec<SealedFile> {
     Redactor::new(level).reduce(&mut rows);
     handle.try_send(Command::Rows(rows)).unwrap();
     handle.stop().unwrap();
-    Dataset::files_of(&root.join("dataset"), &["cafe".into()]).unwrap()
+    Dataset::files_of(&root.join("dataset"), &["cafe".into()], &keyring()).unwrap()
 }
 
 fn kinds(batch: &RecordBatch) -> Vec<String> {

@@ -25,13 +25,13 @@ fn wait_journaled(handle: &evscribe_sink::WriterHandle, rows: u64) {
 }
 
 fn assert_sound(root: &Path) -> inspect::VerifyReport {
-    let report = inspect::verify(&root.join("dataset")).unwrap();
+    let report = inspect::verify(&root.join("dataset"), &keyring()).unwrap();
     assert!(report.is_sound(), "{:#?}", report.problems);
     report
 }
 
 fn rows(root: &Path, table: Table) -> Vec<Vec<serde_json::Value>> {
-    inspect::head(&root.join("dataset"), usize::MAX, table).unwrap().rows
+    inspect::head(&root.join("dataset"), usize::MAX, table, &keyring()).unwrap().rows
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn every_kind_of_row_goes_round() {
             r#"39.37007874015748,[{"code":0,"flat":0,"fuzz":0,"max":10,"min":-1,"resolution":40}]]"#
         )
     );
-    let stats = inspect::stats(&root.path().join("dataset")).unwrap();
+    let stats = inspect::stats(&root.path().join("dataset"), &keyring()).unwrap();
     assert_eq!(stats.events["key"], 2);
     assert_eq!(stats.marks["plug found"].marks, 3);
     assert_eq!((stats.subjects, stats.sessions, stats.boots), (1, 1, 1));
@@ -275,7 +275,7 @@ fn a_hole_in_the_journal_is_marked_and_nobody_stitches_across_it() {
     let runs: BTreeSet<i64> =
         rows(root.path(), Table::Events).iter().map(|row| row[4].as_i64().unwrap()).collect();
     assert_eq!(runs.into_iter().collect::<Vec<_>>(), [1, 2, 100]);
-    let stats = inspect::stats(&root.path().join("dataset")).unwrap();
+    let stats = inspect::stats(&root.path().join("dataset"), &keyring()).unwrap();
     assert_eq!(stats.marks["drop journal_damaged"].marks, 2);
 }
 
@@ -429,7 +429,7 @@ fn retention_removes_only_what_the_manifest_names() {
     assert_eq!(removed.unwrap().len(), 4);
     assert!(stranger.exists());
     assert!(!root.path().join("dataset/marks/date=2026-11-23").exists(), "empty partitions go too");
-    let report = inspect::verify(&root.path().join("dataset")).unwrap();
+    let report = inspect::verify(&root.path().join("dataset"), &keyring()).unwrap();
     assert_eq!(
         report.problems.iter().filter(|problem| problem.path.ends_with("stranger.parquet")).count(),
         2
@@ -452,7 +452,7 @@ fn a_crash_excuses_a_press_that_a_stop_does_not() {
         rows.push(mark(30, MarkKind::Stop, "asked", None, None));
         handle.try_send(Command::Rows(rows)).unwrap();
         handle.stop().unwrap();
-        let report = inspect::verify(&root.path().join("dataset")).unwrap();
+        let report = inspect::verify(&root.path().join("dataset"), &keyring()).unwrap();
         assert_eq!(report.is_sound(), sound, "{:?}", report.problems);
     }
 }

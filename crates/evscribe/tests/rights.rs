@@ -297,6 +297,7 @@ fn status_tells_what_is_done_and_how_one_stands() {
         "evscribed is waiting, nothing is opened: the screen is locked.\n",
         "Example Ltd (privacy@example.org)",
         "how forms are filled in",
+        "encrypted; readable for data team (key 00ff00ff00ff00ff) and on this workstation",
         "30 days",
         "You (root):",
         "you acknowledged notice 3",

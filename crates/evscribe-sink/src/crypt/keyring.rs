@@ -65,14 +65,25 @@ impl DataKey {
     }
 }
 
-/// Secret keys, by id. Empty, it reads what is plain.
+/// Secret keys, by id, and data keys of single files. Empty, it reads what is
+/// plain.
 #[derive(Clone, Debug, Default)]
-pub struct Keyring(Arc<BTreeMap<String, SecretKey>>);
+pub struct Keyring {
+    secrets: Arc<BTreeMap<String, SecretKey>>,
+    /// By the place of their file.
+    opened: Arc<BTreeMap<String, DataKey>>,
+}
 
 impl Keyring {
     /// Adds a key.
     pub fn add(&mut self, key: SecretKey) {
-        Arc::make_mut(&mut self.0).insert(key.public().id(), key);
+        Arc::make_mut(&mut self.secrets).insert(key.public().id(), key);
+    }
+
+    /// Adds the data key of the one file at `place`, a path in its dataset: for
+    /// who may read that file and no other.
+    pub fn add_data_key(&mut self, place: &str, key: DataKey) {
+        Arc::make_mut(&mut self.opened).insert(place.to_owned(), key);
     }
 
     /// The keys of these files: secret key files, or a workstation's
@@ -109,12 +120,12 @@ impl Keyring {
     /// Whether no key is in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.secrets.is_empty() && self.opened.is_empty()
     }
 
-    /// Ids of the keys, sorted.
+    /// Ids of the secret keys, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.secrets.keys().map(String::as_str)
     }
 
     /// The data key of a file with that key metadata.
@@ -124,7 +135,8 @@ impl Keyring {
     /// where it is damaged or of another kind.
     pub fn data_key(&self, key_metadata: &[u8]) -> Result<DataKey, SinkError> {
         let wrapped = wrap::wrapped_keys(key_metadata)?;
-        let known = |(id, wrapped): &(String, Vec<u8>)| Some((self.0.get(id)?, wrapped.clone()));
+        let known =
+            |(id, wrapped): &(String, Vec<u8>)| Some((self.secrets.get(id)?, wrapped.clone()));
         let ours: Vec<_> = wrapped.iter().filter_map(known).collect();
         if ours.is_empty() {
             let ids = wrapped.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
@@ -135,6 +147,14 @@ impl Keyring {
         DataKey::from_bytes(key.ok_or_else(|| {
             wrap::malformed("its wrapped key does not open by the key it names: it is damaged")
         })?)
+    }
+
+    /// As [`Keyring::data_key`], of the file at `place`.
+    pub(super) fn key_at(&self, place: &str, key_metadata: &[u8]) -> Result<DataKey, SinkError> {
+        match self.opened.get(place) {
+            Some(key) => Ok(key.clone()),
+            None => self.data_key(key_metadata),
+        }
     }
 
     /// What crate parquet, or an engine on top of it, needs to read any file

@@ -12,22 +12,27 @@
 //! Not handled: who wrote a file. Anybody may encrypt for a public key; that
 //! nobody did is what the manifest's checksums and the ledger are for.
 
+mod footer;
 mod key;
 mod keyring;
+pub(crate) mod modules;
 mod recipients;
 #[cfg(test)]
 mod tests;
 mod wrap;
 
 use std::{
+    fs::File,
     io::{self, Read, Seek, SeekFrom},
+    path::Path,
     sync::Arc,
 };
 
 use parquet::{encryption::encrypt::FileEncryptionProperties, errors::ParquetError};
 
-use crate::SinkError;
+use crate::{SinkError, error::At};
 
+pub(crate) use footer::CryptoMetadata;
 pub(crate) use key::read_secret;
 pub use key::{PublicKey, SecretKey};
 pub use keyring::{DataKey, Keyring};
@@ -96,6 +101,17 @@ impl AtRest {
         properties.map(Some).map_err(|source| SinkError::Parquet { path: place.into(), source })
     }
 
+    /// Whether anything can be sealed by it.
+    ///
+    /// # Errors
+    /// [`SinkError::NoRecipient`], [`SinkError::Recipients`].
+    pub(crate) fn check(&self) -> Result<(), SinkError> {
+        match self {
+            Self::Plain => Ok(()),
+            Self::Encrypted { recipients } => wrap::check(recipients),
+        }
+    }
+
     pub(crate) fn file_key(&self, place: &str) -> Result<Option<FileKey>, SinkError> {
         let Self::Encrypted { recipients } = self else { return Ok(None) };
         let data_key = DataKey::random()?;
@@ -119,6 +135,31 @@ impl FileKey {
 #[must_use]
 pub fn aad_prefix(place: &str) -> Vec<u8> {
     [AAD_PREFIX.as_bytes(), place.as_bytes()].concat()
+}
+
+/// The data key of a file that stands at `place` in its dataset, by whichever of
+/// `keys` opens it; `None` for a plain file.
+///
+/// # Errors
+/// [`SinkError::NoKey`], [`SinkError::OtherPlace`], [`SinkError::KeyMetadata`],
+/// [`SinkError::Tampered`]; [`SinkError::Io`] where it cannot be read.
+pub fn data_key_of(
+    file: &mut File,
+    place: &str,
+    keys: &Keyring,
+) -> Result<Option<DataKey>, SinkError> {
+    if !is_encrypted(file).at("read", Path::new(place))? {
+        return Ok(None);
+    }
+    let metadata = CryptoMetadata::read(file).at("read", Path::new(place))?;
+    let metadata = metadata
+        .ok_or_else(|| SinkError::Tampered { what: "what says how it is encrypted".into() })?;
+    if metadata.aad_prefix != aad_prefix(place) {
+        let sealed_for = String::from_utf8_lossy(&metadata.aad_prefix);
+        let place = sealed_for.strip_prefix(AAD_PREFIX).unwrap_or("not one of a dataset");
+        return Err(SinkError::OtherPlace { place: place.chars().take(400).collect() });
+    }
+    keys.key_at(place, &metadata.key_metadata).map(Some)
 }
 
 /// Whether it is a Parquet file with an encrypted footer; what is too short to

@@ -57,17 +57,21 @@ struct KeyMaterial<'a> {
     wrapped: Cow<'a, str>,
 }
 
+/// Whether a file can be for these.
+pub(super) fn check(recipients: &[PublicKey]) -> Result<(), SinkError> {
+    match recipients.len() {
+        0 => Err(SinkError::NoRecipient),
+        found if found > MAX_RECIPIENTS => Err(SinkError::Recipients { found }),
+        _ => Ok(()),
+    }
+}
+
 /// The key metadata of a file with that data key.
 pub(super) fn key_metadata(
     data_key: &DataKey,
     recipients: &[PublicKey],
 ) -> Result<Vec<u8>, SinkError> {
-    if recipients.is_empty() {
-        return Err(SinkError::NoRecipient);
-    }
-    if recipients.len() > MAX_RECIPIENTS {
-        return Err(SinkError::Recipients { found: recipients.len() });
-    }
+    check(recipients)?;
     let wrapped = recipients.iter().map(|recipient| {
         let wrapped = wrap(data_key.as_bytes(), recipient).map_err(|_| SinkError::PublicKey {
             text: recipient.to_string(),

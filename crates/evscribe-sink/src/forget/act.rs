@@ -66,9 +66,11 @@ impl Store {
             let numbers = fresh.unwrap_or(&mut own);
             let directory = self.dataset.directory().to_path_buf();
             if intent.has_no_end() {
-                intent.end_behind(&Dataset::files_of(&directory, &intent.subjects)?);
+                intent.end_behind(&Dataset::files_of(&directory, &intent.subjects, &self.keyring)?);
             }
-            let Some(mut plan) = Plan::make(&directory, &intent, self.head(), numbers)? else {
+            let Some(mut plan) =
+                Plan::make((&directory, &self.keyring), &intent, self.head(), numbers)?
+            else {
                 return Ok(Fulfilled::Waits(format!(
                     "{} numbers for runs were reserved, more are needed; it is forgotten when \
                      the service starts next",
@@ -181,11 +183,12 @@ impl Store {
         done.extend(plan.whole.iter().map(|target| (target, None)));
         for boot in &plan.boots {
             for target in &boot.files {
-                let file = match rewrite(&mut self.dataset, &target.path, boot, &span) {
-                    // It could be read when it was planned: what is to go goes.
-                    Err(error) if !error.heals() => self.give_up(target)?,
-                    file => file?,
-                };
+                let file =
+                    match rewrite((&mut self.dataset, &self.keyring), &target.path, boot, &span) {
+                        // It could be read when it was planned: what is to go goes.
+                        Err(error) if !error.heals() => self.give_up(target)?,
+                        file => file?,
+                    };
                 done.push((target, file));
             }
         }

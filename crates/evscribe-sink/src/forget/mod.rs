@@ -23,7 +23,6 @@
 //! copies that were pulled (the tombstones are for them).
 
 mod act;
-mod decode;
 mod intent;
 mod plan;
 mod rewrite;

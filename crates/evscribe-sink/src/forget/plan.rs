@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{Forgotten, intent::Intent, scan::Scan, subjects};
-use crate::{SealedFile, SinkError, Table, manifest};
+use crate::{SealedFile, SinkError, Table, crypt::Keyring, manifest};
 
 /// What is to be done.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -96,13 +96,13 @@ impl Plan {
     /// # Errors
     /// [`SinkError::Io`].
     pub(super) fn make(
-        directory: &Path,
+        (directory, keys): (&Path, &Keyring),
         intent: &Intent,
         head: Option<String>,
         fresh: &mut Range<i32>,
     ) -> Result<Option<Self>, SinkError> {
         let mut live = manifest::read(directory)?.live;
-        subjects::state(directory, &mut live)?;
+        subjects::state(directory, keys, &mut live)?;
         let is_theirs = |file: &SealedFile| intent.subjects.contains(&file.subject);
         let theirs: Vec<SealedFile> = live.into_values().filter(is_theirs).collect();
         let mut plan = Self { head, ..Self::default() };
@@ -119,7 +119,7 @@ impl Plan {
         }
         let span = intent.from_us..intent.until_us;
         for files in boots.values().filter(|files| files.iter().any(|file| overlaps(file, &span))) {
-            let scan = Scan::of(directory, files, &span)?;
+            let scan = Scan::of((directory, keys), files, &span)?;
             plan.whole.extend(scan.unreadable.iter().map(|file| Target::of(file, file.rows)));
             plan.boots.extend(scan.into_plan());
         }

@@ -8,10 +8,16 @@ use std::{
 
 use evscribe_model::{Phase, Run, What};
 
-use super::{decode, plan::BootPlan, subjects};
+use super::{plan::BootPlan, subjects};
 use crate::{
-    Dataset, SealedFile, SegmentId, SinkError, Table, disk, error::At, inspect::file::Sealed,
-    manifest::Line, segment::OpenFile,
+    Dataset, SealedFile, SegmentId, SinkError, Table,
+    crypt::Keyring,
+    disk,
+    error::At,
+    inspect::{decode, file::Sealed},
+    keys,
+    manifest::Line,
+    segment::{OpenFile, Segment},
 };
 
 /// Why a file that is left without rows is removed, in the manifest.
@@ -54,15 +60,16 @@ impl<'a> Cut<'a> {
         holes.into_iter().find(|(from_us, _)| *from_us <= boot_us).map(|(_, place)| *place)
     }
 
-    fn number(&mut self, run: &mut Run, boot_us: i64) {
-        let Some(place) = self.hole(boot_us) else { return };
+    /// Gives a run behind a hole its number there; says whether it is another.
+    fn number(&mut self, run: &mut Run, boot_us: i64) -> bool {
+        let Some(place) = self.hole(boot_us) else { return false };
         let key = (run.0, place);
         let fresh = match self.last {
             Some((known, fresh)) if known == key => fresh,
             _ => self.runs.get(&key).copied().unwrap_or(run.0),
         };
         self.last = Some((key, fresh));
-        run.0 = fresh;
+        std::mem::replace(&mut run.0, fresh) != fresh
     }
 
     fn takes_event(&self, what: What, at_us: i64, boot_us: i64) -> bool {
@@ -85,15 +92,16 @@ impl<'a> Cut<'a> {
     }
 }
 
-/// Writes the file at `path` without what goes and puts it in its place; where
-/// nothing is left of it, removes it. Returns what the manifest says of it.
+/// Writes the file at `path` without what goes and puts it in its place, sealed
+/// as the dataset's files are now; where nothing is left of it, removes it.
+/// Returns what the manifest says of it.
 ///
 /// Memory: a row group. Done again, it changes nothing.
 ///
 /// # Errors
 /// The file is as it was, or already as it shall be.
 pub(super) fn rewrite(
-    dataset: &mut Dataset,
+    (dataset, keyring): (&mut Dataset, &Keyring),
     path: &str,
     plan: &BootPlan,
     span: &Range<i64>,
@@ -107,30 +115,35 @@ pub(super) fn rewrite(
         return Ok(None);
     };
     let malformed = |why: &str| SinkError::Malformed { path: root.join(path), why: why.into() };
-    let (subject, session) =
-        subjects::of_file(&root, path)?.ok_or_else(|| malformed("it does not say whose it is"))?;
-    let sealed = Sealed::open(&root, path)?;
+    let (subject, session) = subjects::of_file(&root, path, keyring)?
+        .ok_or_else(|| malformed("it does not say whose it is"))?;
+    let sealed = Sealed::open(&root, path, keyring)?;
     let provenance = sealed.provenance(&subject, &session)?;
     let id =
         SegmentId::parse(&known.segment).ok_or_else(|| malformed("its segment is no number"))?;
     let (table, mut cut) = (known.table, Cut::of(plan, &session, span));
-    let mut file = OpenFile::create(&root, table, id, &provenance, known.first_us)?;
+    let at_rest = dataset.at_rest().clone();
+    let segment = Segment { root: root.clone(), id, provenance, at_rest };
+    let mut file = OpenFile::create(&segment, table, path.to_owned(), known.first_us)?;
     let columns: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
+    let mut is_changed = false;
     sealed.read(&columns, |meta, batch| match table {
         Table::Events => decode::events(meta, batch, |mut row, at_us| {
             let boot_us = meta.boot_us(at_us);
             if cut.takes_event(row.what, at_us, boot_us) {
+                is_changed = true;
                 return Ok(());
             }
-            cut.number(&mut row.run, boot_us);
+            is_changed |= cut.number(&mut row.run, boot_us);
             file.push_event(&row, at_us)
         }),
         Table::Touch => decode::touch(meta, batch, |mut row, at_us| {
             let boot_us = meta.boot_us(at_us);
             if cut.takes_touch((row.contact, row.phase), at_us, boot_us) {
+                is_changed = true;
                 return Ok(());
             }
-            cut.number(&mut row.run, boot_us);
+            is_changed |= cut.number(&mut row.run, boot_us);
             file.push_touch(&row, at_us)
         }),
         Table::Marks | Table::Devices => Ok(()),
@@ -139,13 +152,13 @@ pub(super) fn rewrite(
         dataset.discard_all(&[(path, REASON)])?;
         return Ok(None);
     }
-    let mut whole = file.complete(table, id, &provenance)?;
-    // It stands where it stood, whatever its first row is now.
-    whole.sealed.path = path.to_owned();
-    whole.sealed.subject = subject;
-    if whole.sealed.sha256 == known.sha256 && whole.sealed.bytes == known.bytes {
+    // It was done before, and also got as far as the manifest: written once more
+    // it would have other bytes, by another key.
+    if !is_changed && keys::sha256_file(&place)? == (known.sha256.clone(), known.bytes) {
         return Ok(Some(known));
     }
+    let mut whole = file.complete(&segment)?;
+    whole.sealed.subject = subject;
     disk::step();
     fs::rename(&whole.file.path, &place).at("name", &place)?;
     disk::sync_parent(&place)?;

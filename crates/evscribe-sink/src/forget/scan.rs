@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Provenance, SealedFile, SinkError, Table,
+    crypt::Keyring,
     inspect::file::{Columns, Meta, Sealed, cell, flag},
 };
 
@@ -50,6 +51,7 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     directory: &'a Path,
+    keys: &'a Keyring,
     span: &'a Range<i64>,
     files: Vec<File<'a>>,
     /// Files that the span is in and that cannot be read.
@@ -67,12 +69,13 @@ impl<'a> Scan<'a> {
     /// # Errors
     /// [`SinkError::Io`].
     pub(super) fn of(
-        directory: &'a Path,
+        (directory, keys): (&'a Path, &'a Keyring),
         files: &[&'a SealedFile],
         span: &'a Range<i64>,
     ) -> Result<Self, SinkError> {
         let mut scan = Self {
             directory,
+            keys,
             span,
             files: Vec::new(),
             unreadable: Vec::new(),
@@ -84,7 +87,7 @@ impl<'a> Scan<'a> {
             tails: BTreeMap::new(),
         };
         for sealed in files.iter().filter(|file| file.table != Table::Devices) {
-            match File::open(directory, sealed)? {
+            match File::open((directory, keys), sealed)? {
                 Some(file) => scan.files.push(file),
                 None if overlaps(sealed, span) => scan.unreadable.push(sealed),
                 None => {}
@@ -122,40 +125,43 @@ impl<'a> Scan<'a> {
 
     /// Rows in the span.
     fn look_inside(&mut self, file: &mut File<'_>) -> Result<(), SinkError> {
-        let Self { directory, span, pressed, held, .. } = self;
+        let Self { directory, keys, span, pressed, held, .. } = self;
         let session = file.session.clone();
-        Sealed::open(directory, &file.sealed.path)?.read(columns(file.sealed.table), |_, batch| {
-            let columns = Columns(batch);
-            let times = columns.times("time")?.values();
-            // Rows are in the order of their time.
-            let first = times.partition_point(|time| *time < span.start);
-            let end = times.partition_point(|time| *time < span.end).max(first);
-            file.rows += (end - first) as u64;
-            if file.sealed.table == Table::Events {
-                let (strokes, downs) = (columns.int32("stroke")?, columns.flags("down")?);
-                for row in first..end {
-                    let Some(stroke) = cell(strokes, row) else { continue };
-                    let stroke = Stroke { session: session.clone(), stroke };
-                    if flag(downs, row) == Some(true) {
-                        pressed.insert(stroke);
-                    } else {
-                        pressed.remove(&stroke);
+        Sealed::open(directory, &file.sealed.path, keys)?.read(
+            columns(file.sealed.table),
+            |_, batch| {
+                let columns = Columns(batch);
+                let times = columns.times("time")?.values();
+                // Rows are in the order of their time.
+                let first = times.partition_point(|time| *time < span.start);
+                let end = times.partition_point(|time| *time < span.end).max(first);
+                file.rows += (end - first) as u64;
+                if file.sealed.table == Table::Events {
+                    let (strokes, downs) = (columns.int32("stroke")?, columns.flags("down")?);
+                    for row in first..end {
+                        let Some(stroke) = cell(strokes, row) else { continue };
+                        let stroke = Stroke { session: session.clone(), stroke };
+                        if flag(downs, row) == Some(true) {
+                            pressed.insert(stroke);
+                        } else {
+                            pressed.remove(&stroke);
+                        }
                     }
+                    return Ok(());
                 }
-                return Ok(());
-            }
-            let (contacts, phases) = (columns.int32("contact")?, columns.words("phase")?);
-            for row in first..end {
-                let Some(contact) = cell(contacts, row) else { continue };
-                let phase = phases.get(row).unwrap_or_default();
-                let held = held.entry((session.clone(), contact)).or_insert(Held {
-                    began: matches!(phase, "down" | "hover"),
-                    ..Held::default()
-                });
-                held.is_down = phase == "down" || (phase == "move" && held.is_down);
-            }
-            Ok(())
-        })
+                let (contacts, phases) = (columns.int32("contact")?, columns.words("phase")?);
+                for row in first..end {
+                    let Some(contact) = cell(contacts, row) else { continue };
+                    let phase = phases.get(row).unwrap_or_default();
+                    let held = held.entry((session.clone(), contact)).or_insert(Held {
+                        began: matches!(phase, "down" | "hover"),
+                        ..Held::default()
+                    });
+                    held.is_down = phase == "down" || (phase == "move" && held.is_down);
+                }
+                Ok(())
+            },
+        )
     }
 
     /// One hole for each session and anchor that loses rows, no longer than its
@@ -219,10 +225,13 @@ impl<'a> Scan<'a> {
 
 impl<'a> File<'a> {
     /// `None` where it cannot be read.
-    fn open(directory: &Path, sealed: &'a SealedFile) -> Result<Option<Self>, SinkError> {
+    fn open(
+        (directory, keys): (&Path, &Keyring),
+        sealed: &'a SealedFile,
+    ) -> Result<Option<Self>, SinkError> {
         let opened = || {
-            let file = Sealed::open(directory, &sealed.path)?;
-            let Some((_, session)) = subjects::of_file(directory, &sealed.path)? else {
+            let file = Sealed::open(directory, &sealed.path, keys)?;
+            let Some((_, session)) = subjects::of_file(directory, &sealed.path, keys)? else {
                 return Ok(None);
             };
             let provenance = file.provenance(&sealed.subject, &session)?;

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     SealedFile, SinkError, Table,
+    crypt::Keyring,
     inspect::file::{Columns, Sealed},
 };
 
@@ -16,6 +17,7 @@ use crate::{
 /// nobody's.
 pub(crate) fn state(
     directory: &Path,
+    keys: &Keyring,
     live: &mut BTreeMap<String, SealedFile>,
 ) -> Result<(), SinkError> {
     let mut of_segments: HashMap<String, String> = HashMap::new();
@@ -26,7 +28,7 @@ pub(crate) fn state(
         if file.table == Table::Devices || of_segments.contains_key(&file.segment) {
             continue;
         }
-        if let Some((subject, _)) = of_file(directory, &file.path)? {
+        if let Some((subject, _)) = of_file(directory, &file.path, keys)? {
             of_segments.insert(file.segment.clone(), subject);
         }
     }
@@ -39,9 +41,13 @@ pub(crate) fn state(
 }
 
 /// Subject and session of a file's first row; `None` where they cannot be read.
-pub(crate) fn of_file(directory: &Path, path: &str) -> Result<Option<(String, String)>, SinkError> {
+pub(crate) fn of_file(
+    directory: &Path,
+    path: &str,
+    keys: &Keyring,
+) -> Result<Option<(String, String)>, SinkError> {
     let mut found = None;
-    let read = Sealed::open(directory, path).and_then(|sealed| {
+    let read = Sealed::open(directory, path, keys).and_then(|sealed| {
         sealed.read_some(&["subject", "session"], 1, |_, batch| {
             let columns = Columns(batch);
             let first = |name: &str| Ok(columns.words(name)?.get(0).map(str::to_owned));

@@ -81,7 +81,7 @@ fn forget(erase: bool) -> Forget {
 fn rows(root: &Path) -> Vec<Vec<Value>> {
     let mut all = Vec::new();
     for table in Table::ALL {
-        let head = inspect::head(&root.join("dataset"), usize::MAX, table).unwrap();
+        let head = inspect::head(&root.join("dataset"), usize::MAX, table, &keyring()).unwrap();
         let run = head.columns.iter().position(|column| column == "run");
         for mut row in head.rows {
             if let Some(run) = run {
@@ -96,7 +96,7 @@ fn rows(root: &Path) -> Vec<Vec<Value>> {
 }
 
 fn assert_whole(root: &Path) {
-    let report = inspect::verify(&root.join("dataset")).unwrap();
+    let report = inspect::verify(&root.join("dataset"), &keyring()).unwrap();
     assert!(report.is_sound(), "{}: {:#?}", root.display(), report.problems);
     assert!(report.unfinished.is_empty());
     let left = fs::read_dir(root.join("forget")).map_or(0, |entries| {
@@ -104,7 +104,8 @@ fn assert_whole(root: &Path) {
         entries.filter(|entry| whole(entry.as_ref().unwrap())).count()
     });
     assert_eq!(left, 0, "no intent is left in {}", root.display());
-    let verified = ledger::verify_with_dataset(&root.join("ledger.jsonl"), &root.join("dataset"));
+    let verified =
+        ledger::verify_with_dataset(&root.join("ledger.jsonl"), &root.join("dataset"), &keyring());
     assert!(verified.is_ok(), "{}: {verified:?}", root.display());
 }
 
@@ -192,8 +193,10 @@ fn what_is_behind_the_span_has_other_runs_in_every_file_and_nothing_dangles() {
     let root = tempfile::tempdir().unwrap();
     scene(root.path());
     let forgotten = forgotten(root.path(), false);
-    let events = inspect::head(&root.path().join("dataset"), usize::MAX, Table::Events).unwrap();
-    let touch = inspect::head(&root.path().join("dataset"), usize::MAX, Table::Touch).unwrap();
+    let events =
+        inspect::head(&root.path().join("dataset"), usize::MAX, Table::Events, &keyring()).unwrap();
+    let touch =
+        inspect::head(&root.path().join("dataset"), usize::MAX, Table::Touch, &keyring()).unwrap();
     let time = |row: &Vec<Value>| row[1].as_str().unwrap()[20..26].parse::<i64>().unwrap();
     let run = |row: &Vec<Value>| row[4].as_i64().unwrap();
     let of = |rows: &[Vec<Value>], is: &dyn Fn(i64) -> bool| -> BTreeSet<i64> {
@@ -215,7 +218,8 @@ fn what_is_behind_the_span_has_other_runs_in_every_file_and_nothing_dangles() {
     assert_eq!(contacts, [5, 6].into());
     // 40 motions, 2 keys and 3 touches in the span; a key and 2 touches behind.
     assert_eq!(forgotten, Forgotten { rows: 48, files: 4 });
-    let marks = inspect::head(&root.path().join("dataset"), usize::MAX, Table::Marks).unwrap();
+    let marks =
+        inspect::head(&root.path().join("dataset"), usize::MAX, Table::Marks, &keyring()).unwrap();
     let runs: Vec<&Value> = marks
         .rows
         .iter()
@@ -239,8 +243,10 @@ fn who_is_erased_leaves_nothing_and_others_lose_nothing() {
     let after = rows(root.path());
     assert_eq!(after, before.iter().filter(is_theirs).cloned().collect::<Vec<_>>());
     assert!(after.len() >= 3);
-    assert!(inspect::verify(&root.path().join("dataset")).unwrap().is_sound());
-    let files = crate::Dataset::files_of(&root.path().join("dataset"), &["cafe".into()]).unwrap();
+    assert!(inspect::verify(&root.path().join("dataset"), &keyring()).unwrap().is_sound());
+    let files =
+        crate::Dataset::files_of(&root.path().join("dataset"), &["cafe".into()], &keyring())
+            .unwrap();
     assert!(files.is_empty());
 }
 
@@ -263,7 +269,7 @@ fn what_retention_removed_is_in_the_ledger_wherever_it_was_killed() {
             let is_told = |line: &str| line.contains(r#""retained""#) && line.contains(gone);
             assert!(told.lines().any(is_told), "step {step}: {gone}");
         }
-        assert!(inspect::verify(&dataset).unwrap().is_sound(), "step {step}");
+        assert!(inspect::verify(&dataset, &keyring()).unwrap().is_sound(), "step {step}");
     }
 }
 
@@ -273,7 +279,7 @@ fn many_files_are_removed_with_one_write_to_the_manifest() {
     scene(root.path());
     let (mut store, _) = recover(with_ledger(root.path()), keys(), &mut 10).unwrap();
     let dataset = root.path().join("dataset");
-    let files = crate::Dataset::files_of(&dataset, &["cafe".into()]).unwrap();
+    let files = crate::Dataset::files_of(&dataset, &["cafe".into()], &keyring()).unwrap();
     let paths: Vec<_> = files.iter().map(|file| (file.path.as_str(), "forgotten")).collect();
     let partitions: BTreeSet<_> = files.iter().map(|file| Path::new(&file.path).parent()).collect();
     assert!(paths.len() > partitions.len());
@@ -285,8 +291,8 @@ fn many_files_are_removed_with_one_write_to_the_manifest() {
     assert_eq!(*steps.borrow(), 1 + paths.len() + partitions.len());
     store.dataset.discard_all(&paths).unwrap();
     drop(store);
-    let left = crate::Dataset::files_of(&dataset, &["cafe".into()]).unwrap();
-    assert!(left.is_empty() && inspect::verify(&dataset).unwrap().is_sound());
+    let left = crate::Dataset::files_of(&dataset, &["cafe".into()], &keyring()).unwrap();
+    assert!(left.is_empty() && inspect::verify(&dataset, &keyring()).unwrap().is_sound());
 }
 
 #[test]
@@ -345,7 +351,7 @@ fn a_file_that_vanishes_is_gone_and_nobody_waits_for_it() {
         scene(root.path());
         let (mut store, _) = recover(with_ledger(root.path()), keys(), &mut 10).unwrap();
         let dataset = root.path().join("dataset");
-        let files = crate::Dataset::files_of(&dataset, &["cafe".into()]).unwrap();
+        let files = crate::Dataset::files_of(&dataset, &["cafe".into()], &keyring()).unwrap();
         let is_meant = |file: &&crate::SealedFile| {
             file.table == Table::Events && file.first_us == wall(20_000)
         };
@@ -398,12 +404,12 @@ fn a_file_that_cannot_be_read_goes_whole() {
     let root = tempfile::tempdir().unwrap();
     scene(root.path());
     let dataset = root.path().join("dataset");
-    let files = crate::Dataset::files_of(&dataset, &["cafe".into()]).unwrap();
+    let files = crate::Dataset::files_of(&dataset, &["cafe".into()], &keyring()).unwrap();
     let is_meant =
         |file: &&crate::SealedFile| file.table == Table::Events && file.first_us == wall(20_000);
     let damaged: PathBuf = dataset.join(&files.iter().find(is_meant).unwrap().path);
     fs::write(&damaged, b"PAR1 and nothing else PAR1").unwrap();
     let forgotten = forgotten(root.path(), false);
     assert!(!damaged.exists() && forgotten.rows >= 42);
-    assert!(inspect::verify(&dataset).unwrap().is_sound());
+    assert!(inspect::verify(&dataset, &keyring()).unwrap().is_sound());
 }

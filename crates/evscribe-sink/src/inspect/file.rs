@@ -15,9 +15,21 @@ use arrow::{
     },
     datatypes::{Int16Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
-use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
+use parquet::{
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+    },
+    errors::ParquetError,
+    file::metadata::{ParquetMetaData, RowGroupMetaData},
+};
 
-use crate::{Provenance, SCHEMA_VERSION, SinkError, Table, error::At, provenance::key};
+use crate::{
+    Provenance, SCHEMA_VERSION, SinkError, Table,
+    crypt::{self, Keyring, modules},
+    error::{At, InFile},
+    provenance::key,
+};
 
 /// Rows read at once.
 const READ_ROWS: usize = 8192;
@@ -49,6 +61,8 @@ pub(crate) struct Sealed {
     pub(crate) meta: Meta,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
+    /// The file once more, where it is encrypted.
+    encrypted: Option<File>,
     /// Head of the ledger it was sealed under.
     pub(crate) ledger_head: Option<String>,
     metadata: HashMap<String, String>,
@@ -57,6 +71,11 @@ pub(crate) struct Sealed {
 
 fn malformed(path: &Path, why: impl Into<String>) -> SinkError {
     SinkError::Malformed { path: path.into(), why: why.into() }
+}
+
+fn tampered(path: &Path, error: &dyn std::fmt::Display) -> SinkError {
+    let source = Box::new(SinkError::Tampered { what: error.to_string() });
+    SinkError::Decrypt { path: path.into(), source }
 }
 
 /// Keeps a fault of the Parquet reader on hostile bytes from ending the process.
@@ -69,14 +88,33 @@ pub(crate) fn guarded<T>(
 }
 
 impl Sealed {
-    /// Opens the file at `path`, relative to `directory`.
-    pub(crate) fn open(directory: &Path, path: &str) -> Result<Self, SinkError> {
-        let path = directory.join(path);
+    /// Opens the file at `place`, relative to `directory`, by whichever key of
+    /// `keys` opens it, where it is encrypted.
+    pub(crate) fn open(directory: &Path, place: &str, keys: &Keyring) -> Result<Self, SinkError> {
+        let path = directory.join(place);
         guarded(&path, || {
-            let file = File::open(&path).at("open", &path)?;
+            let mut file = File::open(&path).at("open", &path)?;
             let bytes = file.metadata().at("read", &path)?.len();
-            let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-                .map_err(|source| SinkError::Parquet { path: path.clone(), source })?;
+            let key = crypt::data_key_of(&mut file, place, keys).map_err(|error| match error {
+                SinkError::Io { doing, source, .. } => {
+                    SinkError::Io { doing, path: path.clone(), source }
+                }
+                error => SinkError::Decrypt { path: path.clone(), source: Box::new(error) },
+            })?;
+            let mut options = ArrowReaderOptions::new();
+            if let Some(key) = &key {
+                let decryption = key.decryption(place).in_file(&path)?;
+                options = options.with_file_decryption_properties(decryption);
+            }
+            let is_encrypted = key.is_some();
+            let encrypted = is_encrypted.then(|| file.try_clone().at("open", &path)).transpose()?;
+            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+                .map_err(|source| match source {
+                    // The disk is at fault, not what is on it.
+                    ParquetError::External(_) => SinkError::Parquet { path: path.clone(), source },
+                    source if is_encrypted => tampered(&path, &source),
+                    source => SinkError::Parquet { path: path.clone(), source },
+                })?;
             let footer = builder.metadata().file_metadata();
             let pairs: HashMap<&str, &str> = footer
                 .key_value_metadata()
@@ -103,7 +141,8 @@ impl Sealed {
             let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
             let metadata: HashMap<String, String> = pairs.into_iter().map(own).collect();
             let ledger_head = metadata.get(key::LEDGER_HEAD).cloned();
-            Ok(Self { path: path.clone(), meta, rows, bytes, ledger_head, metadata, builder })
+            let path = path.clone();
+            Ok(Self { path, meta, rows, bytes, encrypted, ledger_head, metadata, builder })
         })
     }
 
@@ -129,8 +168,11 @@ impl Sealed {
         rows: usize,
         mut each: impl FnMut(&Meta, &RecordBatch) -> Result<(), SinkError>,
     ) -> Result<(), SinkError> {
-        let Self { path, meta, builder, .. } = self;
+        let Self { path, meta, builder, encrypted, .. } = self;
         guarded(&path, || {
+            if let Some(file) = &encrypted {
+                check_lengths(file, &path, builder.metadata())?;
+            }
             let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
             let reader = builder
                 .with_projection(mask)
@@ -140,12 +182,29 @@ impl Sealed {
             for batch in
                 reader.map_err(|source| SinkError::Parquet { path: path.clone(), source })?
             {
-                let batch = batch.map_err(|error| malformed(&path, error.to_string()))?;
+                let batch = batch.map_err(|error| {
+                    if encrypted.is_some() {
+                        tampered(&path, &error)
+                    } else {
+                        malformed(&path, error.to_string())
+                    }
+                })?;
                 each(&meta, &batch)?;
             }
             Ok(())
         })
     }
+}
+
+/// Checks what no key checks in an encrypted file: the lengths of its modules.
+fn check_lengths(file: &File, path: &Path, metadata: &ParquetMetaData) -> Result<(), SinkError> {
+    for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
+        let (begin, length) = column.byte_range();
+        if !modules::fill(file, begin, begin.saturating_add(length)).at("read", path)? {
+            return Err(tampered(path, &"the lengths of its pages"));
+        }
+    }
+    Ok(())
 }
 
 fn read_meta(path: &Path, pairs: &HashMap<&str, &str>) -> Result<Meta, SinkError> {

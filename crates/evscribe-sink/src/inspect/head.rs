@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::file::{Meta, Sealed, cell};
-use crate::{SinkError, Table, dataset::Tree, manifest, table::Kind};
+use crate::{SinkError, Table, crypt::Keyring, dataset::Tree, manifest, table::Kind};
 
 /// Rows of a table: by file name, so by time within a host and date.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -27,13 +27,18 @@ pub struct Head {
 /// # Errors
 /// [`SinkError::NoDataset`], and whatever keeps a file from being read; the
 /// error names it.
-pub fn head(directory: &Path, rows: usize, table: Table) -> Result<Head, SinkError> {
+pub fn head(
+    directory: &Path,
+    rows: usize,
+    table: Table,
+    keys: &Keyring,
+) -> Result<Head, SinkError> {
     let mut head = Head::of(directory, table)?;
     for path in files(directory, table)? {
         if head.rows.len() >= rows {
             break;
         }
-        Sealed::open(directory, &path)?.read(&names(table), |meta, batch| {
+        Sealed::open(directory, &path, keys)?.read(&names(table), |meta, batch| {
             let wanted = rows.saturating_sub(head.rows.len()).min(batch.num_rows());
             head.rows.extend((0..wanted).map(|row| values(table, meta, batch, row)));
             Ok(())
@@ -48,7 +53,12 @@ pub fn head(directory: &Path, rows: usize, table: Table) -> Result<Head, SinkErr
 ///
 /// # Errors
 /// As [`head`].
-pub fn tail(directory: &Path, rows: usize, table: Table) -> Result<Head, SinkError> {
+pub fn tail(
+    directory: &Path,
+    rows: usize,
+    table: Table,
+    keys: &Keyring,
+) -> Result<Head, SinkError> {
     let mut tail = Head::of(directory, table)?;
     for path in files(directory, table)?.iter().rev() {
         let lacking = rows.saturating_sub(tail.rows.len());
@@ -56,7 +66,7 @@ pub fn tail(directory: &Path, rows: usize, table: Table) -> Result<Head, SinkErr
             break;
         }
         let mut last = VecDeque::new();
-        Sealed::open(directory, path)?.read(&names(table), |meta, batch| {
+        Sealed::open(directory, path, keys)?.read(&names(table), |meta, batch| {
             let count = batch.num_rows();
             for row in count.saturating_sub(lacking)..count {
                 if last.len() == lacking {

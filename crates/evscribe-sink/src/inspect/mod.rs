@@ -1,6 +1,7 @@
 //! Reading a dataset back: whether it holds what it promises, how much it is,
 //! what its first rows say. Takes no lock: a writer may go on meanwhile.
 
+pub(crate) mod decode;
 pub(crate) mod file;
 mod head;
 mod openers;

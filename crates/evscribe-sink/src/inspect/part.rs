@@ -5,6 +5,7 @@ use std::path::Path;
 use super::file::{Columns, Sealed};
 use crate::{
     SealedFile, SinkError,
+    crypt::Keyring,
     dataset::Tree,
     keys,
     manifest::{self, Manifest},
@@ -19,21 +20,25 @@ use crate::{
 /// # Errors
 /// Whatever keeps a file from being read, which the error names; then no
 /// manifest is written. [`SinkError::Foreign`] where something else lies there.
-pub fn make_part(directory: &Path) -> Result<Vec<SealedFile>, SinkError> {
+pub fn make_part(directory: &Path, keys: &Keyring) -> Result<Vec<SealedFile>, SinkError> {
     let tree = Tree::of(directory)?;
     if let Some(entry) = tree.foreign.into_iter().chain(tree.hidden).next() {
         return Err(SinkError::Foreign { path: directory.into(), entry });
     }
     let sealed_at = manifest::now();
-    let files = tree.files.iter().map(|path| describe(directory, path, &sealed_at));
+    let files = tree.files.iter().map(|path| describe((directory, keys), path, &sealed_at));
     let files: Vec<SealedFile> = files.collect::<Result<_, _>>()?;
     Manifest::create_part(directory, &files)?;
     Ok(files)
 }
 
-fn describe(directory: &Path, path: &str, sealed_at: &str) -> Result<SealedFile, SinkError> {
+fn describe(
+    (directory, keys): (&Path, &Keyring),
+    path: &str,
+    sealed_at: &str,
+) -> Result<SealedFile, SinkError> {
     let (sha256, bytes) = keys::sha256_file(&directory.join(path))?;
-    let file = Sealed::open(directory, path)?;
+    let file = Sealed::open(directory, path, keys)?;
     let (meta, rows) = (file.meta.clone(), file.rows);
     let (mut first_us, mut last_us) = (i64::MAX, i64::MIN);
     file.read(&["time"], |_, batch| {

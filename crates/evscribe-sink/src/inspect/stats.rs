@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::file::{Columns, Meta, Sealed, cell, flag};
-use crate::{SinkError, Table, dataset::Tree, manifest};
+use crate::{SinkError, Table, crypt::Keyring, dataset::Tree, manifest};
 
 /// A device of the dataset.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -103,11 +103,11 @@ struct Seen {
 /// # Errors
 /// [`SinkError::NoDataset`], and whatever keeps a file from being read; the
 /// error names it.
-pub fn stats(directory: &Path) -> Result<Stats, SinkError> {
+pub fn stats(directory: &Path, keys: &Keyring) -> Result<Stats, SinkError> {
     manifest::read(directory)?;
     let (mut stats, mut seen) = (Stats::default(), Seen::default());
     for path in Tree::of(directory)?.files {
-        let file = Sealed::open(directory, &path)?;
+        let file = Sealed::open(directory, &path, keys)?;
         let (meta, table) = (file.meta.clone(), file.meta.table);
         stats.files += 1;
         stats.bytes += file.bytes;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{FIRST_HEAD, chain, chain::Chain, fact::OF_EVERYBODY};
-use crate::{SinkError, error::At, inspect::file::Sealed, manifest};
+use crate::{SinkError, crypt::Keyring, error::At, inspect::file::Sealed, manifest};
 
 /// Bytes of lines that [`lines_of`] keeps: the service, whose memory is limited
 /// and locked, holds them all at once.
@@ -24,6 +24,9 @@ pub struct Verified {
     pub lines: u64,
     /// Hash of the last one; 64 zeros where there is none.
     pub head: String,
+    /// Files of the dataset that were not asked for their head, because no key
+    /// at hand opens them.
+    pub unread: u64,
 }
 
 /// A line that does not hold.
@@ -91,26 +94,34 @@ pub fn verify(path: &Path) -> Result<Verified, LedgerFaults> {
 }
 
 /// As [`verify`], and looks for the head that each live file of the dataset at
-/// `directory` was sealed under: one that is not in the ledger tells that the
+/// `directory` that `keys` open was sealed under: one that is not in the ledger tells that the
 /// ledger was cut or begun anew after that file was sealed.
 ///
 /// The heads are read before the ledger: what is sealed meanwhile is no fault.
 ///
 /// # Errors
 /// The faults.
-pub fn verify_with_dataset(path: &Path, directory: &Path) -> Result<Verified, LedgerFaults> {
+pub fn verify_with_dataset(
+    path: &Path,
+    directory: &Path,
+    keys: &Keyring,
+) -> Result<Verified, LedgerFaults> {
     let mut wanted: HashMap<String, String> = HashMap::new();
     let live = manifest::read(directory).map_err(|error| LedgerFaults::from(&error))?.live;
+    let mut unread = 0;
     for file in live.keys() {
-        // What is removed or damaged meanwhile is for the dataset's check to say.
-        if let Ok(sealed) = Sealed::open(directory, file)
-            && let Some(head) = sealed.ledger_head
-        {
-            wanted.entry(head).or_insert_with(|| file.clone());
+        match Sealed::open(directory, file, keys) {
+            Ok(Sealed { ledger_head: Some(head), .. }) => {
+                wanted.entry(head).or_insert_with(|| file.clone());
+            }
+            Err(error) if error.lacks_key() => unread += 1,
+            // What is removed or damaged meanwhile is for the dataset's check to say.
+            _ => {}
         }
     }
     wanted.remove(FIRST_HEAD);
-    let (verified, mut faults) = read(path, |head| drop(wanted.remove(head)))?;
+    let (mut verified, mut faults) = read(path, |head| drop(wanted.remove(head)))?;
+    verified.unread = unread;
     if let Some(file) = wanted.values().min() {
         faults.push(LedgerFault {
             line: verified.lines + 1,
@@ -196,7 +207,7 @@ fn read(path: &Path, mut each: impl FnMut(&str)) -> Result<(Verified, LedgerFaul
         }
         each(&chain.head);
     }
-    Ok((Verified { lines: chain.lines, head: chain.head }, faults))
+    Ok((Verified { lines: chain.lines, head: chain.head, unread: 0 }, faults))
 }
 
 #[cfg(test)]

@@ -207,7 +207,7 @@ impl Store {
         self.offer()?;
         let root = self.dataset.directory().to_path_buf();
         let mut live = manifest::read(&root)?.live;
-        subjects::state(&root, &mut live)?;
+        subjects::state(&root, &self.keyring, &mut live)?;
         let is_fresh = |file: &SealedFile| {
             self.book
                 .files

@@ -403,7 +403,8 @@ fn what_is_gone_from_here_but_was_pulled_gets_a_tombstone_when_it_is_forgotten()
     for erase in [false, true] {
         let root = tempfile::tempdir().unwrap();
         scene(root.path());
-        let theirs = Dataset::files_of(&root.path().join("dataset"), &["cafe".into()]).unwrap();
+        let theirs =
+            Dataset::files_of(&root.path().join("dataset"), &["cafe".into()], &keyring()).unwrap();
         let mut store = open(root.path(), AT_ONCE);
         store.note_pull("lake").unwrap();
         store.config.retention = Retention { bytes: Some(0), ..Retention::default() };

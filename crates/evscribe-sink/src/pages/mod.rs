@@ -3,8 +3,8 @@
 //! Nearly all rows are motion: of fifteen columns four hold anything, the rest
 //! says the same in row after row. The Arrow writer of crate parquet looks at
 //! each of them in each row (1,900 instructions a row); here a column is kept as
-//! spans of equal values and costs nothing until it changes. Files, row groups,
-//! page headers and the footer are still the crate's.
+//! spans of equal values and costs nothing until it changes. Page
+//! headers and the footer's bytes are still the crate's.
 //!
 //! Memory: the values of one row group of [`ROW_GROUP_ROWS`], about 1.5 MiB,
 //! and the largest of its columns twice more, while it is encoded.
@@ -12,6 +12,7 @@
 mod column;
 mod delta;
 mod events;
+mod file;
 mod hybrid;
 #[cfg(test)]
 mod tests;
@@ -19,34 +20,23 @@ mod touch;
 
 use std::io::Write;
 
-use bytes::Bytes;
 use evscribe_model::{Event, Touch};
-use parquet::{
-    arrow::ArrowWriter,
-    basic::Encoding,
-    column::{
-        page::{CompressedPage, Page, PageWriter},
-        writer::ColumnCloseResult,
-    },
-    errors::ParquetError,
-    file::{
-        metadata::ColumnChunkMetaData,
-        writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite},
-    },
-};
+use parquet::{errors::ParquetError, file::properties::WriterProperties};
 use zstd::bulk::Compressor;
 
 use crate::{
     Provenance, Table,
-    layout::{ROW_GROUP_ROWS, ZSTD_LEVEL, compression},
+    crypt::modules::Modules,
+    layout::{ROW_GROUP_ROWS, ZSTD_LEVEL},
 };
 use column::Chunk;
 use events::EventColumns;
+use file::PagesFile;
 use touch::TouchColumns;
 
 /// One file of table `events` or `touch`, being written.
-pub(crate) struct PagesWriter<W: Write + Send> {
-    file: SerializedFileWriter<W>,
+pub(crate) struct PagesWriter<W: Write> {
+    file: PagesFile<W>,
     subject: String,
     session: String,
     // Of the two the one of the file's table is filled.
@@ -55,15 +45,17 @@ pub(crate) struct PagesWriter<W: Write + Send> {
     rows: usize,
 }
 
-impl<W: Write + Send> PagesWriter<W> {
-    /// Goes on where `writer` stands: at the beginning.
+impl<W: Write> PagesWriter<W> {
+    /// Begins a file with these properties, encrypted by `crypt` or plain.
     pub(crate) fn new(
-        writer: ArrowWriter<W>,
+        sink: W,
+        table: Table,
+        properties: WriterProperties,
+        crypt: Option<Modules>,
         provenance: &Provenance,
     ) -> Result<Self, ParquetError> {
-        let (file, _) = writer.into_serialized_writer()?;
         Ok(Self {
-            file,
+            file: PagesFile::new(sink, table, properties, crypt)?,
             subject: provenance.subject.clone(),
             session: provenance.session.clone(),
             events: EventColumns::default(),
@@ -95,25 +87,15 @@ impl<W: Write + Send> PagesWriter<W> {
         if rows == 0 {
             return Ok(());
         }
-        let schema = self.file.schema_descr().columns().to_vec();
-        let mut zstd = Compressor::new(ZSTD_LEVEL)?;
-        let mut group = self.file.next_row_group()?;
-        let mut columns = schema.into_iter();
-        let mut append = |chunk: Chunk| {
-            let (page, close) = match columns.next() {
-                Some(column) => pages(column, chunk, &mut zstd)?,
-                None => return Err(ParquetError::General("a column too many".into())),
-            };
-            group.append_column(&page, close)
-        };
+        let mut group = self.file.group(rows, Compressor::new(ZSTD_LEVEL)?)?;
+        let mut append = |chunk: Chunk| group.append(chunk);
         let (subject, session) = (&self.subject, &self.session);
         if self.events.is_empty() {
             self.touch.chunks(subject, session, rows, &mut append)?;
         } else {
             self.events.chunks(subject, session, rows, &mut append)?;
         }
-        group.close()?;
-        Ok(())
+        group.close()
     }
 
     /// Ends the file.
@@ -123,63 +105,8 @@ impl<W: Write + Send> PagesWriter<W> {
     }
 }
 
-impl<W: Write + Send> std::fmt::Debug for PagesWriter<W> {
+impl<W: Write> std::fmt::Debug for PagesWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PagesWriter({})", self.rows)
     }
-}
-
-/// The pages of a column chunk, and what the footer says of them.
-fn pages(
-    column: parquet::schema::types::ColumnDescPtr,
-    chunk: Chunk,
-    zstd: &mut Compressor<'_>,
-) -> Result<(Bytes, ColumnCloseResult), ParquetError> {
-    let mut compress = |plain: &[u8]| zstd.compress(plain).map(Bytes::from);
-    let mut sink = TrackedWrite::new(Vec::new());
-    let mut pages = SerializedPageWriter::new(&mut sink);
-    let (mut plain_bytes, mut bytes) = (0, 0);
-    let mut put = |page, size| {
-        let spec = pages.write_page(CompressedPage::new(page, size))?;
-        plain_bytes += spec.uncompressed_size;
-        bytes += spec.compressed_size;
-        i64::try_from(spec.offset).map_err(|_| ParquetError::General("offset".into()))
-    };
-    let mut encodings = vec![chunk.encoding, Encoding::RLE];
-    let mut dictionary_at = None;
-    if let Some((plain, num_values)) = chunk.dictionary {
-        let (buf, encoding) = (compress(&plain)?, Encoding::PLAIN);
-        let page = Page::DictionaryPage { buf, num_values, encoding, is_sorted: false };
-        dictionary_at = Some(put(page, plain.len())?);
-        encodings.push(Encoding::PLAIN);
-    }
-    let page = Page::DataPage {
-        buf: compress(&chunk.data)?,
-        num_values: chunk.rows,
-        encoding: chunk.encoding,
-        def_level_encoding: Encoding::RLE,
-        rep_level_encoding: Encoding::RLE,
-        statistics: None,
-    };
-    let data_at = put(page, chunk.data.len())?;
-    let size = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
-    let metadata = ColumnChunkMetaData::builder(column)
-        .set_encodings(encodings)
-        .set_compression(compression(Table::Events)?)
-        .set_num_values(chunk.rows.into())
-        .set_total_compressed_size(size(bytes))
-        .set_total_uncompressed_size(size(plain_bytes))
-        .set_dictionary_page_offset(dictionary_at)
-        .set_data_page_offset(data_at)
-        .set_statistics(chunk.statistics)
-        .build()?;
-    let close = ColumnCloseResult {
-        bytes_written: bytes as u64,
-        rows_written: chunk.rows.into(),
-        metadata,
-        bloom_filter: None,
-        column_index: None,
-        offset_index: None,
-    };
-    Ok((sink.into_inner()?.into(), close))
 }

@@ -1,18 +1,16 @@
 //! One file of a segment, being written under a hidden name.
 
-use std::{
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::{ops::Range, path::PathBuf};
 
 use arrow::record_batch::RecordBatch;
 use evscribe_model::{Event, Touch};
 use jiff::{Timestamp, tz::TimeZone};
 use parquet::arrow::ArrowWriter;
 
-use super::DAY_US;
+use super::{DAY_US, Segment};
 use crate::{
-    Provenance, SealedFile, SegmentId, SinkError, Table,
+    SealedFile, SinkError, Table,
+    crypt::modules::Modules,
     disk::{self, HIDDEN, HiddenFile, WholeFile},
     error::InFile,
     layout, manifest,
@@ -22,8 +20,11 @@ use crate::{
 /// A file that takes rows of one table and UTC date.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
+    table: Table,
     content: Content,
     hidden: PathBuf,
+    /// Where it will be, in the dataset; it is encrypted for this place.
+    place: String,
     /// The microseconds of its day.
     pub(super) day: Range<i64>,
     pub(crate) rows: u64,
@@ -46,31 +47,36 @@ pub(crate) struct Whole {
 }
 
 impl OpenFile {
-    /// Begins a file that takes rows of the date of `first_us`.
+    /// Begins the file at `place`, which takes rows of the date of `first_us`.
     pub(crate) fn create(
-        root: &Path,
+        segment: &Segment,
         table: Table,
-        id: SegmentId,
-        provenance: &Provenance,
+        place: String,
         first_us: i64,
     ) -> Result<Self, SinkError> {
+        let Segment { root, id, provenance, at_rest } = segment;
         let begin_us = first_us.div_euclid(DAY_US) * DAY_US;
         let day = begin_us..begin_us + DAY_US;
-        let directory = root.join(partition(table, &provenance.host, first_us)?);
+        let mut directory = root.join(&place);
+        directory.pop();
         disk::create_directories(root, &directory)?;
         let file = HiddenFile::create(directory.join(format!("{HIDDEN}{id}")))?;
         let hidden = file.path().to_path_buf();
-        let properties = layout::properties(table, id, provenance).in_file(&hidden)?;
-        let writer =
-            ArrowWriter::try_new(file, table.schema(), Some(properties)).in_file(&hidden)?;
+        let key = at_rest.file_key(&place)?;
+        let properties = |key| layout::properties(table, *id, provenance, key).in_file(&hidden);
         let content = match table {
             Table::Events | Table::Touch => {
-                let pages = PagesWriter::new(writer, provenance).in_file(&hidden)?;
-                Content::Pages(Box::new(pages))
+                let (properties, crypt) = (properties(None)?, key.map(Modules::new).transpose()?);
+                let pages = PagesWriter::new(file, table, properties, crypt, provenance);
+                Content::Pages(Box::new(pages.in_file(&hidden)?))
             }
-            Table::Marks | Table::Devices => Content::Batches(Box::new(writer)),
+            Table::Marks | Table::Devices => {
+                let properties = Some(properties(key.as_ref())?);
+                let writer = ArrowWriter::try_new(file, table.schema(), properties);
+                Content::Batches(Box::new(writer.in_file(&hidden)?))
+            }
         };
-        Ok(Self { content, hidden, day, rows: 0, first_us, last_us: first_us })
+        Ok(Self { table, content, hidden, place, day, rows: 0, first_us, last_us: first_us })
     }
 
     /// Takes a row of table `events` in; `at_us` is its time.
@@ -106,7 +112,7 @@ impl OpenFile {
     }
 
     /// Takes a batch in, whose first and last time are these.
-    pub(super) fn write(
+    pub(crate) fn write(
         &mut self,
         batch: &RecordBatch,
         first_us: i64,
@@ -123,25 +129,20 @@ impl OpenFile {
         }
     }
 
-    /// Makes it whole and durable; its name is that of its first row.
-    pub(crate) fn complete(
-        self,
-        table: Table,
-        id: SegmentId,
-        provenance: &Provenance,
-    ) -> Result<Whole, SinkError> {
+    /// Makes it whole and durable.
+    pub(crate) fn complete(self, segment: &Segment) -> Result<Whole, SinkError> {
+        let Segment { id, provenance, .. } = segment;
         let file = match self.content {
             Content::Batches(writer) => writer.into_inner(),
             Content::Pages(pages) => pages.into_inner(),
         };
         let file = file.in_file(&self.hidden)?.complete()?;
-        let partition = partition(table, &provenance.host, self.first_us)?;
         let sealed = SealedFile {
-            path: format!("{partition}/{}-{id}.parquet", start(self.first_us)?),
+            path: self.place,
             sha256: file.sha256.clone(),
             bytes: file.bytes,
             rows: self.rows,
-            table,
+            table: self.table,
             host: provenance.host.clone(),
             boot: provenance.boot.clone(),
             subject: provenance.subject.clone(),
@@ -164,8 +165,19 @@ pub(crate) fn partition(table: Table, host: &str, at_us: i64) -> Result<String, 
     Ok(format!("{}/date={}/host={host}", table.name(), utc(at_us)?.date()))
 }
 
+/// Where the file of a segment is whose first row is at `first_us`.
+pub(crate) fn place(
+    table: Table,
+    host: &str,
+    segment: &str,
+    first_us: i64,
+) -> Result<String, SinkError> {
+    let partition = partition(table, host, first_us)?;
+    Ok(format!("{partition}/{}-{segment}.parquet", start(first_us)?))
+}
+
 /// The start of a file's name, for example `20261123T211640.123456Z`.
-pub(crate) fn start(at_us: i64) -> Result<String, SinkError> {
+fn start(at_us: i64) -> Result<String, SinkError> {
     let at = utc(at_us)?;
     Ok(format!(
         "{:04}{:02}{:02}T{:02}{:02}{:02}.{:06}Z",

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{Outbox, Retention};
+use crate::{Outbox, Retention, crypt::AtRest};
 
 /// Default of [`Config::flush_after`].
 pub const FLUSH_AFTER: Duration = Duration::from_millis(300);
@@ -48,6 +48,9 @@ pub struct Config {
     pub retention: Retention,
     /// What may be pulled; `None` where nobody is served, as for recordings.
     pub outbox: Option<Outbox>,
+    /// How files are sealed: by default encrypted, for nobody but this
+    /// workstation, whose own key always is among the recipients.
+    pub at_rest: AtRest,
 }
 
 impl Config {
@@ -68,6 +71,7 @@ impl Config {
             queue: QUEUE,
             retention: Retention::default(),
             outbox: None,
+            at_rest: AtRest::default(),
         }
     }
 }

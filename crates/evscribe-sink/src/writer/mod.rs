@@ -21,7 +21,7 @@ use std::{
 
 use evscribe_model::Row;
 
-use crate::{Fact, Forget, Provenance, Retention, SinkError, Store, error::At};
+use crate::{Fact, Forget, Provenance, Retention, SinkError, Store, crypt::AtRest, error::At};
 
 pub use config::Config;
 pub use report::{Counters, Report, SealReason};
@@ -38,6 +38,8 @@ pub enum Command {
     Seal,
     /// Keep sealed files by this from now on, and remove what is too much.
     Retain(Retention),
+    /// Seal files by this from now on, beginning with the next one.
+    AtRest(AtRest),
     /// Let a file be pulled once it has cooled off for so long; `None`: let none
     /// be.
     Offer(Option<Duration>),

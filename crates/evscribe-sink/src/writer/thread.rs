@@ -198,6 +198,7 @@ impl Thread {
             Command::AcknowledgePull { ticket, puller, sha256 } => {
                 self.acknowledge_pull(ticket, puller, &sha256);
             }
+            Command::AtRest(at_rest) => self.store.set_at_rest(at_rest),
             Command::SaveState { path, bytes } => {
                 // What is told first is durable first: the state may rely on it.
                 self.insist(Self::flush);

@@ -7,7 +7,11 @@ use evscribe_model::{
     Anchor, Axis, BootUs, Device, DeviceId, DeviceRow, Event, KeyClass, Level, Mark, MarkKind,
     Origin, Phase, Row, Run, Tool, Touch, WallUs, What, codes,
 };
-use evscribe_sink::{Clock, Config, Keys, Provenance, Report, Store, Writer, WriterHandle};
+use evscribe_sink::{
+    Clock, Config, Dataset, Keys, Provenance, Report, Store, Writer, WriterHandle,
+    crypt::{AtRest, Keyring},
+};
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 
 /// 2026-11-23T21:16:40Z.
 pub const WALL_US: i64 = 1_795_468_600_000_000;
@@ -16,6 +20,23 @@ pub const DAY_US: u64 = 86_400_000_000;
 
 pub fn keys() -> Keys {
     Keys::from_bytes([7; 32])
+}
+
+/// What opens what is sealed with [`keys`].
+pub fn keyring() -> Keyring {
+    Keyring::of(&keys())
+}
+
+/// The dataset at `root`, whose files are encrypted for the owner of [`keys`].
+pub fn open(root: &Path) -> Dataset {
+    let mut dataset = Dataset::create_or_open(root).unwrap();
+    dataset.set_at_rest(AtRest::default().and(keys().own().public()));
+    dataset
+}
+
+/// What crate parquet, or an engine on top of it, reads our files with.
+pub fn reading() -> ArrowReaderOptions {
+    ArrowReaderOptions::new().with_file_decryption_properties(keyring().decryption().unwrap())
 }
 
 pub fn provenance() -> Provenance {

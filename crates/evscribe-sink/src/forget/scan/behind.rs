@@ -18,7 +18,7 @@ impl Scan<'_> {
         if table != Table::Marks && file.meta.boot_us(file.sealed.last_us) < first_us {
             return Ok(());
         }
-        let sealed = Sealed::open(self.directory, &file.sealed.path)?;
+        let sealed = Sealed::open(self.directory, &file.sealed.path, self.keys)?;
         sealed.read(columns(table), |meta, batch| {
             let columns = Columns(batch);
             let times = columns.times("time")?.values();

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     REASON_CRASH, SinkError, Table,
+    crypt::Keyring,
     inspect::file::{Columns, Meta, Sealed, cell, flag},
 };
 
@@ -93,13 +94,13 @@ impl Boot {
     /// Reads one file; marks come before rows.
     pub(super) fn read(
         &mut self,
-        directory: &Path,
+        (directory, keys): (&Path, &Keyring),
         path: &str,
         report: &mut VerifyReport,
     ) -> Result<(), SinkError> {
         let file = self.files.len();
         self.files.push(path.to_owned());
-        let sealed = Sealed::open(directory, path)?;
+        let sealed = Sealed::open(directory, path, keys)?;
         let table = sealed.meta.table;
         sealed.read(files::columns(table), |meta, batch| {
             let columns = Columns(batch);

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::VerifyReport;
 use crate::{
     SealedFile, SinkError, Table,
+    crypt::Keyring,
     inspect::file::{Columns, Meta, Sealed},
     keys, segment,
     tombstones::Tombstone,
@@ -23,7 +24,7 @@ pub(super) struct Checked {
 /// Checks one file. `None` where its bytes are not those that were sealed: then
 /// nothing it says counts.
 pub(super) fn check(
-    directory: &Path,
+    (directory, keys): (&Path, &Keyring),
     path: &str,
     (known, forgotten): (Option<&SealedFile>, &[Tombstone]),
     report: &mut VerifyReport,
@@ -44,7 +45,7 @@ pub(super) fn check(
     {
         report.problem(path, "its last tombstone says another checksum than the manifest");
     }
-    let file = Sealed::open(directory, path)?;
+    let file = Sealed::open(directory, path, keys)?;
     let (meta, rows) = (file.meta.clone(), file.rows);
     let mut span: Option<(i64, i64)> = None;
     let mut read_rows = 0;
@@ -108,18 +109,15 @@ fn check_place(
     is_rewritten: bool,
     report: &mut VerifyReport,
 ) {
-    let place =
-        |at_us| -> Result<String, SinkError> { segment::partition(meta.table, &meta.host, at_us) };
-    let name = segment::start(first_us).map(|start| format!("{start}-{}.parquet", meta.segment));
-    let expected = place(first_us).and_then(|place| Ok(format!("{place}/{}", name?)));
-    match expected {
+    let partition = |at_us| segment::partition(meta.table, &meta.host, at_us);
+    match segment::place(meta.table, &meta.host, &meta.segment, first_us) {
         Ok(expected) if expected == path => {}
         // Names sort as times do.
         Ok(expected) if is_rewritten && is_renamed_from(path, &expected, &meta.segment) => {}
         Ok(expected) => report.problem(path, format!("its rows belong to {expected}")),
         Err(error) => report.problem(path, error.to_string()),
     }
-    if place(first_us).ok() != place(last_us).ok() {
+    if partition(first_us).ok() != partition(last_us).ok() {
         report.problem(path, "its rows are of more than one UTC date");
     }
 }

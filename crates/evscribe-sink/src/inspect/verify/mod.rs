@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::{
     SinkError, Table,
+    crypt::Keyring,
     dataset::Tree,
     manifest,
     tombstones::{self, TOMBSTONES},
@@ -75,7 +76,8 @@ impl VerifyReport {
 /// Checks the dataset at `directory`: that files and manifest agree byte for
 /// byte, then file by file footer, metadata, schema, order and place, and that
 /// nothing is left in it of what its tombstones say was forgotten; then over all
-/// files of a host and boot runs, strokes, contacts and marks.
+/// files of a host and boot runs, strokes, contacts and marks. An encrypted file
+/// that `keys` do not open is a problem.
 ///
 /// Memory grows with the strokes that are not released, the contacts of one
 /// boot and the runs of a host, and by one bit per stroke.
@@ -83,7 +85,7 @@ impl VerifyReport {
 /// # Errors
 /// [`SinkError::NoDataset`], [`SinkError::NewerSchema`] and [`SinkError::Io`]
 /// where nothing can be checked; all else is in the report.
-pub fn verify(directory: &Path) -> Result<VerifyReport, SinkError> {
+pub fn verify(directory: &Path, keys: &Keyring) -> Result<VerifyReport, SinkError> {
     let contents = manifest::read(directory)?;
     let tree = Tree::of(directory)?;
     let mut report = VerifyReport { unfinished: tree.hidden.clone(), ..VerifyReport::default() };
@@ -116,7 +118,7 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, SinkError> {
             );
         }
         let forgotten = tombstones.of.get(path).map_or(&[][..], Vec::as_slice);
-        match files::check(directory, path, (known, forgotten), &mut report) {
+        match files::check((directory, keys), path, (known, forgotten), &mut report) {
             Ok(Some(checked)) => {
                 report.files += 1;
                 *report.rows.entry(checked.meta.table).or_default() += checked.rows;
@@ -141,7 +143,7 @@ pub fn verify(directory: &Path) -> Result<VerifyReport, SinkError> {
         let is_thinned = contents.is_part || thinned.contains(&(host.clone(), boot.clone()));
         let mut state = Boot::new(format!("host={host} boot={boot}"), is_thinned);
         for file in &files {
-            if let Err(error) = state.read(directory, &file.path, &mut report) {
+            if let Err(error) = state.read((directory, keys), &file.path, &mut report) {
                 report.problem(&file.path, crate::recover::chain(&error));
             }
         }

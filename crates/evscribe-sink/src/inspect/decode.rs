@@ -5,13 +5,11 @@ use std::path::Path;
 use arrow::record_batch::RecordBatch;
 use evscribe_model::{BootUs, DeviceId, Event, KeyClass, Phase, Run, Tool, Touch, What};
 
-use crate::{
-    SinkError,
-    inspect::file::{Columns, Meta, cell, flag},
-};
+use super::file::{Columns, Meta, cell, flag};
+use crate::SinkError;
 
 /// Hands each row of a batch of table `events` on, with its time.
-pub(super) fn events(
+pub(crate) fn events(
     meta: &Meta,
     batch: &RecordBatch,
     mut each: impl FnMut(Event, i64) -> Result<(), SinkError>,
@@ -60,7 +58,7 @@ pub(super) fn events(
 }
 
 /// Hands each row of a batch of table `touch` on, with its time.
-pub(super) fn touch(
+pub(crate) fn touch(
     meta: &Meta,
     batch: &RecordBatch,
     mut each: impl FnMut(Touch, i64) -> Result<(), SinkError>,
