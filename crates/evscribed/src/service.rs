@@ -25,11 +25,12 @@ use mio::{Events, Poll, Token, Waker};
 use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
+use crate::at_rest;
 use crate::bus::{Bus, Shown};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::devices::{Devices, Unread};
-use crate::gate::{Gate, Person};
+use crate::gate::{Gate, Person, chain};
 use crate::leader::Leader;
 use crate::seat::Seat;
 use crate::status::{Face, State, Status};
@@ -267,6 +268,9 @@ impl<'a> Service<'a> {
         }
         // Where none is in force, why is said as the reason.
         self.status.policy_error = error.filter(|_| self.gate.policy().is_some());
+        if self.settings.serves {
+            self.seal_by_list();
+        }
         if let Some(policy) = self.gate.policy() {
             let sha256 = policy.sha256.clone();
             self.settings.retention = retention(policy);
@@ -284,6 +288,22 @@ impl<'a> Service<'a> {
         // Systemd waits for the answer even where nothing changed.
         self.shown = None;
         self.has_news = true;
+    }
+
+    /// Has files sealed as the policy and the list of recipients say now.
+    fn seal_by_list(&mut self) {
+        match at_rest::decided(self.gate.policy()) {
+            Ok(at_rest) => {
+                (self.status.at_rest, self.status.recipients) = at_rest::shown(&at_rest);
+                self.settings.at_rest = at_rest.clone();
+                self.devices.pipeline().command(Command::AtRest(at_rest));
+            }
+            Err(error) => {
+                let why = chain(&error);
+                log::error!("{why}; files are encrypted for those of before");
+                self.status.policy_error.get_or_insert(why);
+            }
+        }
     }
 
     /// Has the writer remove what is not kept, and offer what has cooled off.

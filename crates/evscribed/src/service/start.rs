@@ -53,6 +53,7 @@ impl<'a> Service<'a> {
         config.segment_age = settings.segment_age;
         config.segment_bytes = settings.segment_bytes;
         config.retention = settings.retention;
+        config.at_rest = settings.at_rest.clone();
         // The service gathers rows itself: a second wait costs a wake-up.
         config.ledger = settings.serves.then(|| settings.state.join(LEDGER));
         config.flush_after = Duration::ZERO;
