@@ -48,6 +48,10 @@ acknowledges() {
     asks "$1" "$2" evscribe-acknowledge "$(sha256sum "$scratch/lake/$3/manifest.jsonl" | cut -d' ' -f1)"
 }
 
+# Whether any file may be pulled now.
+offers() { find /var/lib/evscribe/outbox -name '*.parquet' | grep -q .; }
+offers_nothing() { ! offers; }
+
 # All that ann did so far is in sealed files.
 sealed() { bus ann MyFiles >/dev/null; }
 

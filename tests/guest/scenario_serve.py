@@ -104,12 +104,12 @@ drop_in zz-paused <<TOML
 paused = true
 TOML
 systemctl reload evscribed
-until_true 10 test ! -e /var/lib/evscribe/outbox/events
+until_true 10 offers_nothing
 pulls paused lake
 as ann evscribe status >$scratch/said/status-paused
 rm /etc/evscribe/policy.d/zz-paused.toml
 systemctl reload evscribed
-until_true 10 test -e /var/lib/evscribe/outbox/events
+until_true 10 offers
 evscribe hold "works council" >/dev/null
 pulls held lake
 evscribe release >/dev/null
@@ -371,7 +371,7 @@ def it_remembers_over_a_kill(guest):
 
 
 def it_lets_nobody_in_who_was_removed(guest):
-    assert code(guest, "removed") == 255 and "Permission denied" in err(guest, "removed")
+    assert code(guest, "removed") != 0 and "Permission denied" in err(guest, "removed")
     assert not got(guest, "removed")
 
 

@@ -40,6 +40,9 @@ mod retention;
 mod seal;
 mod segment;
 mod store;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 mod table;
 mod tombstones;
 pub mod writer;

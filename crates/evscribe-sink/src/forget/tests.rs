@@ -1,8 +1,5 @@
 //! A kill between any two things that are done to the disk ends in forgotten.
 
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 use std::{
     cell::RefCell,
     collections::BTreeSet,
@@ -15,12 +12,12 @@ use evscribe_model::{MarkKind, Phase, Row};
 use serde_json::{Value, json};
 
 use super::{Forget, Forgotten, Fulfilled, Intent};
+use crate::support::*;
 use crate::{
     Command, Config, Provenance, Table, disk, inspect,
     journal::{JournalWriter, WaitingRows},
     ledger, recover,
 };
-use support::*;
 
 fn with_ledger(root: &Path) -> Config {
     Config { ledger: Some(root.join("ledger.jsonl")), ..config(root) }

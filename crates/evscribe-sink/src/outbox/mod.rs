@@ -169,6 +169,7 @@ impl Store {
             }
         }
         place::prepare(&outbox.directory)?;
+        place::take_away(root, &outbox.directory, &paths)?;
         // The book now knows nothing of what is gone, before nothing of what changed.
         let is_as_before = before.on_offer() == paths && book.on_offer() == paths;
         let manifest = if is_as_before && is_newest(book, &outbox.directory)? {
@@ -187,7 +188,7 @@ impl Store {
             }
             saved?;
         }
-        place::bring(root, &outbox.directory, &paths)?;
+        place::put(root, &outbox.directory, &paths)?;
         if let Some(bytes) = manifest {
             disk::replace(&outbox.directory.join(MANIFEST), &bytes)?;
         }

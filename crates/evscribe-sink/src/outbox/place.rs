@@ -29,12 +29,12 @@ pub(super) fn prepare(outbox: &Path) -> Result<(), SinkError> {
     fs::set_permissions(outbox, fs::Permissions::from_mode(MODE)).at("set the mode of", outbox)
 }
 
-/// Takes away what may not be pulled, then links what may, and the tombstones.
-/// A file that was written anew has another inode, so its old bytes go too.
+/// Takes away what may not be pulled. A file that was written anew has another
+/// inode, so its old bytes go too. It takes no space: it may be what makes some.
 ///
 /// # Errors
 /// [`SinkError::Io`], the first; whatever could be taken away is.
-pub(super) fn bring(
+pub(super) fn take_away(
     dataset: &Path,
     outbox: &Path,
     offer: &BTreeSet<&str>,
@@ -53,7 +53,24 @@ pub(super) fn bring(
         }
         changed.extend(path.parent().map(Path::to_path_buf));
     }
-    failed.unwrap_or(Ok(()))?;
+    for directory in &changed {
+        disk::sync_directory(directory)?;
+        // Host, date and table go with their last file; what is not empty stays.
+        for directory in directory.ancestors().take_while(|above| *above != outbox) {
+            if fs::remove_dir(directory).is_err() {
+                break;
+            }
+        }
+    }
+    failed.unwrap_or(Ok(()))
+}
+
+/// Links what may be pulled and is not there yet, and the tombstones.
+///
+/// # Errors
+/// [`SinkError::Io`]; doing it again goes on.
+pub(super) fn put(dataset: &Path, outbox: &Path, offer: &BTreeSet<&str>) -> Result<(), SinkError> {
+    let mut changed = BTreeSet::new();
     for path in offer {
         let to = outbox.join(path);
         let parent = to.parent().unwrap_or(outbox);
@@ -63,15 +80,7 @@ pub(super) fn bring(
             changed.insert(parent.to_path_buf());
         }
     }
-    for directory in &changed {
-        disk::sync_directory(directory)?;
-        // It goes with its last file; one that is not empty stays.
-        for directory in directory.ancestors().take(2) {
-            if fs::remove_dir(directory).is_err() {
-                break;
-            }
-        }
-    }
+    changed.iter().try_for_each(|directory| disk::sync_directory(directory))?;
     tombstones(dataset, outbox)
 }
 

@@ -1,8 +1,5 @@
 //! What may be pulled is what has cooled off, whatever was killed and when.
 
-#[path = "../../tests/support/mod.rs"]
-mod support;
-
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -16,12 +13,12 @@ use evscribe_model::Row;
 use serde_json::Value;
 
 use super::*;
+use crate::support::*;
 use crate::{
     Command, Config, Dataset, Forget, Provenance, Retention, Table,
     forget::{Fulfilled, Intent},
     recover,
 };
-use support::*;
 
 const HOUR_US: i64 = 3_600_000_000;
 const NONE: Option<Duration> = None;
@@ -195,6 +192,25 @@ fn bringing_it_in_line_twice_changes_nothing() {
         store.offer().unwrap();
         assert_eq!((manifest_sha256(root.path()), &store.book), (manifest.clone(), &book));
     }
+}
+
+#[test]
+fn what_may_not_be_pulled_is_taken_away_even_where_nothing_can_be_written() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let mut store = open(root.path(), AT_ONCE);
+    let book = root.path().join("pulls.json");
+    fs::remove_file(&book).unwrap();
+    fs::create_dir_all(book.join("in the way")).unwrap();
+    store.config.retention = Retention { bytes: Some(0), ..Retention::default() };
+    store.retain().unwrap();
+    for _ in 0..2 {
+        assert!(store.offer().is_err() && store.note_pull("lake").is_err());
+        assert!(served(root.path()).is_empty(), "a second name keeps the space");
+    }
+    fs::remove_dir_all(&book).unwrap();
+    store.offer().unwrap();
+    assert_in_line(root.path(), 0);
 }
 
 #[test]
@@ -420,7 +436,7 @@ fn what_is_gone_from_here_but_was_pulled_gets_a_tombstone_when_it_is_forgotten()
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), if erase { 2 } else { 1 }, "once for each file that is meant");
         for line in &lines {
-            let file = theirs.iter().find(|file| line["file"] == Value::from(file.path.clone()));
+            let file = theirs.iter().find(|file| line["file"] == file.path.clone());
             assert!(file.is_some_and(|file| file.table == Table::Events && file.rows == 40));
             assert_eq!((&line["subject"], &line["sha256"]), (&"cafe".into(), &Value::Null));
         }
