@@ -264,11 +264,7 @@ impl Findings {
         for problem in &self.problems {
             writeln!(out, "PROBLEM: {problem}")?;
         }
-        writeln!(
-            out,
-            "{}",
-            if self.good { "everything is in order" } else { "not in order" }
-        )
+        writeln!(out, "{}", if self.good { "everything is in order" } else { "not in order" })
     }
 }
 
