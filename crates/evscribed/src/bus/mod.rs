@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded, unbounded};
+use evscribe_sink::crypt::Keyring;
 use futures_lite::future;
 use mio::Waker;
 use zbus::connection::Builder;
@@ -57,6 +58,7 @@ impl Bus {
     pub(crate) fn serve(
         waker: Arc<Waker>,
         dataset: PathBuf,
+        keyring: Keyring,
         ledger: PathBuf,
         pulls: PathBuf,
     ) -> std::io::Result<Self> {
@@ -68,6 +70,7 @@ impl Bus {
             calls: call,
             waker,
             dataset,
+            keyring,
             ledger,
             pulls,
             files: Files::start()?,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use evscribe_reader::Watch;
+use evscribe_sink::crypt::Keyring;
 use evscribe_sink::{Config, Outbox, Recovery, Writer};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Waker};
@@ -93,7 +94,8 @@ impl<'a> Service<'a> {
         bus::follow(move |seat| seen.tell(seat)).context("a thread that follows logind")?;
         let bus = if settings.serves {
             let (ledger, pulls) = (settings.state.join(LEDGER), settings.state.join(PULLS));
-            let bus = Bus::serve(Arc::clone(&waker), settings.dataset.clone(), ledger, pulls);
+            let (keyring, dataset) = (Keyring::of(&settings.keys), settings.dataset.clone());
+            let bus = Bus::serve(Arc::clone(&waker), dataset, keyring, ledger, pulls);
             Some(bus.context("a thread that serves the bus")?)
         } else {
             None
