@@ -1,5 +1,6 @@
 //! The command line: help, man pages and completions all come from here.
 
+mod at_rest;
 mod keys;
 mod rights;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use evscribe_model::{KeyLevel, PointerLevel};
 use evscribe_sink::Table;
 
+pub(crate) use at_rest::{KeyArgs, SealArgs};
 pub(crate) use keys::{KeysArgs, KeysCommand};
 pub(crate) use rights::{AcknowledgeArgs, ForgetArgs, LedgerCommand, MyDataCommand, RightsCommand};
 
@@ -66,13 +68,16 @@ pub(crate) struct RecordArgs {
     pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) level: LevelArgs,
+    #[command(flatten)]
+    pub(crate) seal: SealArgs,
     /// Stop by itself after this many seconds.
     #[arg(long = "for", value_name = "SECONDS")]
     pub(crate) seconds: Option<u64>,
     /// Folder of links to the devices to read.
     #[arg(long, value_name = "DIR", default_value = evscribe_reader::SELECTED_DIR)]
     pub(crate) devices: PathBuf,
-    /// Where key and journal are kept until they are sealed.
+    /// Where the journal is until it is sealed, and the key that always opens
+    /// what was recorded.
     ///
     /// The default is evscribe in $XDG_STATE_HOME or ~/.local/state.
     #[arg(long, value_name = "DIR")]
@@ -99,6 +104,8 @@ pub(crate) struct ImportArgs {
     pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) level: LevelArgs,
+    #[command(flatten)]
+    pub(crate) seal: SealArgs,
     /// When the recordings began, for those that do not say, as
     /// 2026-11-23T09:00:00Z; without it they begin at 1970-01-01.
     #[arg(long, value_name = "TIME")]
@@ -116,11 +123,15 @@ pub(crate) enum DataCommand {
     Verify {
         /// The dataset.
         dir: PathBuf,
+        #[command(flatten)]
+        keys: KeyArgs,
     },
     /// Count a dataset: rows, devices, losses, bytes; and how to open it.
     Stats {
         /// The dataset.
         dir: PathBuf,
+        #[command(flatten)]
+        keys: KeyArgs,
     },
     /// Show the first rows of a table.
     Head {
@@ -132,6 +143,8 @@ pub(crate) enum DataCommand {
         /// Which table.
         #[arg(long, value_enum, default_value_t = TableArg::Events)]
         table: TableArg,
+        #[command(flatten)]
+        keys: KeyArgs,
     },
 }
 

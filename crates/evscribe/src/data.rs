@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use evscribe_sink::Table;
+use evscribe_sink::crypt::Keyring;
 use evscribe_sink::inspect::{self, Head, Stats, VerifyReport};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -15,9 +16,11 @@ use crate::table;
 
 pub(crate) fn run(command: &DataCommand, as_json: bool) -> Result<ExitCode> {
     match command {
-        DataCommand::Verify { dir } => verify(dir, as_json),
-        DataCommand::Stats { dir } => stats(dir, as_json),
-        DataCommand::Head { dir, rows, table } => head(dir, *rows, *table, as_json),
+        DataCommand::Verify { dir, keys } => verify(dir, &keys.keyring()?, as_json),
+        DataCommand::Stats { dir, keys } => stats(dir, &keys.keyring()?, as_json),
+        DataCommand::Head { dir, rows, table, keys } => {
+            head((dir, &keys.keyring()?), *rows, *table, as_json)
+        }
     }
 }
 
@@ -26,8 +29,8 @@ fn print_json(out: &mut impl Write, value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-fn verify(dir: &Path, as_json: bool) -> Result<ExitCode> {
-    let report = inspect::verify(dir)?;
+fn verify(dir: &Path, keys: &Keyring, as_json: bool) -> Result<ExitCode> {
+    let report = inspect::verify(dir, keys)?;
     let mut out = std::io::stdout().lock();
     if as_json {
         print_json(&mut out, &json!({ "holds": report.is_sound(), "report": report }))?;
@@ -68,8 +71,8 @@ fn verdict(out: &mut impl Write, dir: &Path, report: &VerifyReport) -> std::io::
 ///
 /// # Errors
 /// Where it is no dataset or a file of it cannot be read.
-pub(crate) fn stats(dir: &Path, as_json: bool) -> Result<ExitCode> {
-    let stats = inspect::stats(dir)?;
+pub(crate) fn stats(dir: &Path, keys: &Keyring, as_json: bool) -> Result<ExitCode> {
+    let stats = inspect::stats(dir, keys)?;
     let mut out = std::io::stdout().lock();
     if as_json {
         print_json(&mut out, &stats)?;
@@ -158,8 +161,13 @@ fn opening(out: &mut impl Write, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn head(dir: &Path, rows: usize, table: TableArg, as_json: bool) -> Result<ExitCode> {
-    let head = inspect::head(dir, rows, table.table())?;
+fn head(
+    (dir, keys): (&Path, &Keyring),
+    rows: usize,
+    table: TableArg,
+    as_json: bool,
+) -> Result<ExitCode> {
+    let head = inspect::head(dir, rows, table.table(), keys)?;
     let mut out = std::io::stdout().lock();
     if as_json {
         print_json(&mut out, &objects(head))?;

@@ -32,7 +32,13 @@ struct Imported {
 }
 
 pub(crate) fn run(args: &ImportArgs, as_json: bool) -> Result<ExitCode> {
+    let at_rest = args.seal.at_rest()?.context(
+        "nothing was imported: say who is to read it. --recipient KEY encrypts it for who has the \
+         secret key (`evscribe keys generate FILE` makes both), --plain leaves it readable for \
+         everybody who gets hold of it",
+    )?;
     let mut dataset = Dataset::create_or_open(&args.out).context("nothing was imported")?;
+    dataset.set_at_rest(at_rest);
     let bar = progress(&args.files, as_json);
     let mut all = Vec::new();
     for file in &args.files {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use evscribe_model::{KeyLevel, Level, PointerLevel};
-use evscribe_sink::crypt::AtRest;
+use evscribe_sink::crypt::{AtRest, Keyring, PublicKey};
 use evscribe_sink::{Keys, Retention};
 use evscribed::{
     Face, Gate, Host, SEGMENT_AGE, SEGMENT_BYTES, Service, Settings, State, Status, Verdict,
@@ -26,8 +26,10 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
     if level == (Level { keys: KeyLevel::Off, pointer: PointerLevel::Off }) {
         bail!("at --level off --pointer off there is nothing to record");
     }
+    // Without a recipient they are for who records: its own key opens all.
+    let at_rest = args.seal.at_rest()?.unwrap_or_default();
     evscribed::log_to_stderr();
-    let notice = notice(args);
+    let notice = notice(args, &at_rest);
     let (person, name) = person::oneself(level, &notice)?;
     let gate = Gate::Oneself(person);
     if let Verdict::Closed(closed) = gate.verdict(&evscribed::seat_now(), None, 0) {
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
         .with_context(|| format!("{} cannot be made; --state names another", state.display()))?;
     let key = state.join("evscribe.key");
     let keys = if key.exists() { Keys::from_file(&key)? } else { Keys::create(&key)? };
-    let host = Host::this(&keys)?;
+    let (host, keyring) = (Host::this(&keys)?, Keyring::of(&keys));
     let settings = Settings {
         links: args.devices.clone(),
         serves: false,
@@ -47,7 +49,7 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
         dataset: args.out.clone(),
         keys,
         host,
-        at_rest: AtRest::Encrypted { recipients: Vec::new() },
+        at_rest,
         retention: Retention::default(),
         segment_age: SEGMENT_AGE,
         segment_bytes: SEGMENT_BYTES,
@@ -61,21 +63,33 @@ pub(crate) fn run(args: &RecordArgs, as_json: bool) -> Result<ExitCode> {
     evscribed::say_recovery(&recovery);
     service.run()?;
     eprintln!();
-    data::stats(&args.out, as_json)
+    data::stats(&args.out, &keyring, as_json)
 }
 
 /// What is recorded, how much of it is kept, where it goes.
-fn notice(args: &RecordArgs) -> String {
+fn notice(args: &RecordArgs, at_rest: &AtRest) -> String {
     let level = args.level.level.to_string();
     let pointer = match args.level.pointer {
         PointerLevel::Full => "all of it is kept",
         PointerLevel::Off => "nothing is kept",
+    };
+    let readers = match at_rest {
+        AtRest::Plain => "whoever gets hold of the files; they are not encrypted".into(),
+        AtRest::Encrypted { recipients } if recipients.is_empty() => {
+            "you, by the key in --state".into()
+        }
+        AtRest::Encrypted { recipients } => {
+            let name = |key: &PublicKey| key.name().map_or_else(|| key.id(), str::to_owned);
+            let names: Vec<String> = recipients.iter().map(name).collect();
+            format!("you, by the key in --state, and {}", names.join(", "))
+        }
     };
     format!(
         "\x20 keys      {} (--level {level})\n\
          \x20 pointer   {pointer}\n\
          \x20 devices   those in {} (`evscribe devices` says which and why)\n\
          \x20 goes to   {}, on this machine only; nothing is sent anywhere\n\
+         \x20 for       {readers}\n\
          While somebody else is at the seat or the screen is locked, nothing is read.",
         status::keys_in_words(&level),
         args.devices.display(),
@@ -83,7 +97,11 @@ fn notice(args: &RecordArgs) -> String {
     )
 }
 
-fn default_state() -> Result<PathBuf> {
+/// Where key and journal are, of who does not say.
+///
+/// # Errors
+/// Where nothing says where one's home is.
+pub(crate) fn default_state() -> Result<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("XDG_STATE_HOME")
         .or_else(|| Some(set("HOME")?.join(".local/state")))

@@ -43,8 +43,8 @@ pub(crate) fn run(command: &RightsCommand, as_json: bool) -> Result<ExitCode> {
         }
         RightsCommand::MyData(MyDataCommand::Export { dir }) => my_data::export(dir, as_json),
         RightsCommand::Ledger(LedgerCommand::Show { mine }) => ledger::show(*mine, as_json),
-        RightsCommand::Ledger(LedgerCommand::Verify { file, dataset }) => {
-            ledger::verify(file.as_deref(), dataset.as_deref(), as_json)
+        RightsCommand::Ledger(LedgerCommand::Verify { file, dataset, keys }) => {
+            ledger::verify(file.as_deref(), dataset.as_deref(), keys, as_json)
         }
         RightsCommand::Hold { why } => admin::hold(why, as_json),
         RightsCommand::Release => admin::release(as_json),

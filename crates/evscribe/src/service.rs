@@ -34,7 +34,7 @@ pub(crate) trait Collector {
     fn forget(&self, from_us: i64, until_us: i64) -> zbus::Result<(u64, u32)>;
     fn me(&self) -> zbus::Result<HashMap<String, OwnedVariant>>;
     fn my_files(&self) -> zbus::Result<Vec<(String, u64, String)>>;
-    fn open_my_file(&self, path: &str) -> zbus::Result<OwnedFd>;
+    fn open_my_file(&self, path: &str) -> zbus::Result<(OwnedFd, Vec<u8>)>;
     fn my_ledger(&self) -> zbus::Result<Vec<String>>;
     fn verify_ledger(&self) -> zbus::Result<(bool, String)>;
 

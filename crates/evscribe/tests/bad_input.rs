@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use support::{MOUSE, command, data, files, import, recording, rows};
+use support::{MOUSE, command, data, evscribe, files, import, recording, rows};
 use tempfile::TempDir;
 
 /// Behind a mouse that moved: a report of the year 287,000.
@@ -106,7 +106,9 @@ fn what_is_no_recording_is_named() {
 #[test]
 fn a_file_without_end_is_refused() {
     let desk = Desk::new();
-    let args = ["import", "/dev/zero", "--out", desk.dataset().to_str().unwrap()].map(String::from);
+    let dataset = desk.dataset();
+    let args = ["import", "/dev/zero", "--plain", "--out", dataset.to_str().unwrap()];
+    let args = args.map(String::from);
     let (mut child, started) = (command(args).spawn().unwrap(), Instant::now());
     while child.try_wait().unwrap().is_none() {
         if started.elapsed() > PATIENCE {
@@ -174,15 +176,34 @@ fn partial_keeps_what_came_before_a_time_that_no_calendar_holds() {
 
 #[test]
 fn importing_twice_leaves_it_once() {
+    // Plain files are the same bytes again; encrypted ones are by another key.
+    for extra in [&["--plain"][..], &[]] {
+        let desk = Desk::new();
+        let path = recording("desk-three-devices.libinput.yml");
+        import(&[&path, &path], &desk.dataset(), extra).succeeds();
+        let before = (files(&desk.dataset()), rows(&desk.dataset(), "events"));
+        let manifest = || fs::read_to_string(desk.dataset().join("manifest.jsonl")).unwrap();
+        let said = manifest();
+        import(&[&path], &desk.dataset(), extra).succeeds();
+        assert_eq!((files(&desk.dataset()), rows(&desk.dataset(), "events")), before);
+        assert!(extra.is_empty() || manifest() == said);
+        data("verify", &desk.dataset(), &[]).succeeds();
+    }
+}
+
+#[test]
+fn nothing_is_imported_before_it_is_said_who_may_read_it() {
     let desk = Desk::new();
-    let path = recording("desk-three-devices.libinput.yml");
-    import(&[&path, &path], &desk.dataset(), &[]).succeeds();
-    let before = (files(&desk.dataset()), rows(&desk.dataset(), "events"));
-    let manifest = fs::read(desk.dataset().join("manifest.jsonl")).unwrap();
-    import(&[&path], &desk.dataset(), &[]).succeeds();
-    assert_eq!((files(&desk.dataset()), rows(&desk.dataset(), "events")), before);
-    assert_eq!(fs::read(desk.dataset().join("manifest.jsonl")).unwrap(), manifest);
-    data("verify", &desk.dataset(), &[]).succeeds();
+    let (file, dataset) = (recording("mouse.evemu"), desk.dataset());
+    let [file, out] = [&file, &dataset].map(|path| path.to_str().unwrap());
+    let import = |extra: &[&str]| evscribe([&["import", file, "--out", out], extra].concat());
+    let said = import(&[]).fails_with("nothing was imported: say who is to read it");
+    assert!(said.err.contains("--recipient") && said.err.contains("--plain"), "{said:?}");
+    import(&["--recipient", "evscribe-recipient-1:AAAA"]).fails_with("is no public key");
+    import(&["--recipient", "nowhere"]).fails_with("--recipient takes a public key");
+    import(&["--recipient", file]).fails_with("line 40: `N:");
+    assert!(!dataset.exists());
+    assert_eq!(import(&["--plain", "--recipient", "x"]).code, Some(2));
 }
 
 /// Whether replaced or refused: no stroke, no device stands there twice.

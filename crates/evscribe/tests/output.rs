@@ -22,7 +22,7 @@ fn dataset() -> (TempDir, PathBuf) {
     let dataset = folder.path().join("dataset");
     let names = ["mouse.evemu", "keyboard.evemu", "abs-mouse.libinput.yml"].map(recording);
     let paths: Vec<&Path> = names.iter().map(PathBuf::as_path).collect();
-    import(&paths, &dataset, &["--level", "full"]).succeeds();
+    import(&paths, &dataset, &["--level", "full", "--plain"]).succeeds();
     (folder, dataset)
 }
 

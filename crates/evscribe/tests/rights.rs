@@ -10,6 +10,7 @@
 mod bus;
 mod support;
 
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::mpsc;
@@ -19,7 +20,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use bus::{Answers, Asked, Bus, Refusal};
-use support::{Said, TABLES, command, data, import, recording, rows};
+use support::{Said, TABLES, command, data, evscribe, import, recording, rows};
 
 fn run(bus: &Bus, args: &[&str]) -> Said {
     let mut command = command(args);
@@ -186,7 +187,13 @@ fn an_export_has_every_row_and_holds() {
     let _serving = bus.serve(answers);
     let copy = folder.path().join("mine");
     let said = run(&bus, &["--json", "my-data", "export", copy.to_str().unwrap()]).succeeds();
-    data("verify", &copy, &[]).succeeds();
+    // What the service seals is encrypted, what a person takes along is not.
+    let encrypted = dataset.to_str().unwrap();
+    evscribe(["data", "stats", encrypted]).fails_with("give the secret key of one");
+    evscribe(["data", "verify", copy.to_str().unwrap()]).succeeds();
+    for file in support::files(&copy) {
+        assert_eq!(file.metadata().unwrap().mode() & 0o077, 0, "{}", file.display());
+    }
     let mut all = 0;
     for table in TABLES {
         assert_eq!(rows(&copy, table), rows(&dataset, table), "{table}");

@@ -80,6 +80,16 @@ impl Keyring {
         Arc::make_mut(&mut self.secrets).insert(key.public().id(), key);
     }
 
+    /// Adds the keys of another.
+    pub fn join(&mut self, other: &Self) {
+        for (id, key) in other.secrets.iter() {
+            Arc::make_mut(&mut self.secrets).insert(id.clone(), key.clone());
+        }
+        for (place, key) in other.opened.iter() {
+            self.add_data_key(place, key.clone());
+        }
+    }
+
     /// Adds the data key of the one file at `place`, a path in its dataset: for
     /// who may read that file and no other.
     pub fn add_data_key(&mut self, place: &str, key: DataKey) {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt,
     fs::File,
     io::BufReader,
     path::Path,
@@ -27,6 +28,21 @@ pub struct Verified {
     /// Files of the dataset that were not asked for their head, because no key
     /// at hand opens them.
     pub unread: u64,
+}
+
+impl fmt::Display for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lines, head, unread } = self;
+        write!(f, "{lines} lines, head {head}")?;
+        match unread {
+            0 => Ok(()),
+            1 => f.write_str("; 1 file was not asked for its head: no key at hand opens it"),
+            _ => write!(
+                f,
+                "; {unread} files were not asked for their heads: no key at hand opens them"
+            ),
+        }
+    }
 }
 
 /// A line that does not hold.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use evscribe_model::{KeyLevel, PointerLevel};
 
-use super::TableArg;
+use super::{KeyArgs, TableArg};
 
 /// What a person may do for themselves, and an administrator for all.
 #[derive(Debug, Subcommand)]
@@ -118,7 +118,8 @@ pub(crate) enum MyDataCommand {
     },
     /// Copy all that was recorded of you, each file checked against its checksum.
     ///
-    /// The copy is a dataset: `evscribe data` and every Parquet reader take it.
+    /// The copy is a dataset, no longer encrypted: `evscribe data` and every
+    /// Parquet reader take it. Keep it where nobody else reads.
     Export {
         /// Where it goes; must not exist, or be empty.
         dir: PathBuf,
@@ -144,5 +145,7 @@ pub(crate) enum LedgerCommand {
         /// And that each sealed file of this dataset was sealed under one of its heads.
         #[arg(long, value_name = "DIR", requires = "file")]
         dataset: Option<PathBuf>,
+        #[command(flatten)]
+        keys: KeyArgs,
     },
 }

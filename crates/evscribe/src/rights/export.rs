@@ -7,8 +7,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use evscribe_sink::crypt::{DataKey, Keyring};
 use evscribe_sink::{SealedFile, Table, inspect};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::service::{Service, ServiceError};
 
@@ -22,12 +24,17 @@ const CHUNK: usize = 64 * 1024;
 /// A file as the service lists it: its place, length, and SHA-256 in hex.
 type Listed = (String, u64, String);
 
+/// A file's data key.
+type Key = Zeroizing<Vec<u8>>;
+
 /// What was copied.
 pub(super) struct Exported {
     /// By path.
     pub(super) files: Vec<SealedFile>,
     /// Files that were removed while the others were copied.
     pub(super) gone: Vec<String>,
+    /// What opens the copies.
+    pub(super) keys: Keyring,
 }
 
 /// Makes `directory` where it does not exist, for its owner alone.
@@ -57,44 +64,55 @@ fn make(directory: &Path) -> std::io::Result<()> {
 }
 
 /// Copies all files of who asks into `directory`, which is empty, and makes it a
-/// dataset.
+/// dataset; a plain one, or one that [`Exported::keys`] opens.
 ///
 /// # Errors
 /// What the service answers; where a file cannot be written or is not what its
 /// checksum says.
-pub(super) fn copy_all(service: &Service, directory: &Path) -> Result<Exported> {
-    let mut gone = Vec::new();
+pub(super) fn copy_all(service: &Service, directory: &Path, plain: bool) -> Result<Exported> {
+    let (mut gone, mut keys) = (Vec::new(), Keyring::default());
     let copied: Result<()> = list(service)?.into_iter().try_for_each(|listed| {
-        if !copy(service, directory, listed.clone())? {
-            gone.push(listed.0);
+        let path = listed.0.clone();
+        let Some(key) = copy(service, directory, listed)? else {
+            gone.push(path);
+            return Ok(());
+        };
+        if key.is_empty() {
+            return Ok(());
+        }
+        keys.add_data_key(&path, DataKey::from_bytes(key)?);
+        if plain {
+            evscribe_sink::plain_copy(directory, &path, &keys, directory)?;
         }
         Ok(())
     });
-    let files = copied.and_then(|()| Ok(inspect::make_part(directory)?)).with_context(|| {
-        format!(
-            "{} holds only some of your files: remove it, then export once more",
-            directory.display()
-        )
-    })?;
+    let files =
+        copied.and_then(|()| Ok(inspect::make_part(directory, &keys)?)).with_context(|| {
+            format!(
+                "{} holds only some of your files: remove it, then export once more",
+                directory.display()
+            )
+        })?;
     sync(directory)?;
-    Ok(Exported { files, gone })
+    Ok(Exported { files, gone, keys })
 }
 
 fn list(service: &Service) -> Result<Vec<Listed>, ServiceError> {
     service.ask(async |bus| bus.my_files().await)
 }
 
-/// Copies one file. Returns whether it is still there.
-fn copy(service: &Service, directory: &Path, mut listed: Listed) -> Result<bool> {
+/// Copies one file. Returns its key, empty where it is plain; `None` where the
+/// file is there no more.
+fn copy(service: &Service, directory: &Path, mut listed: Listed) -> Result<Option<Key>> {
     let mut attempt = 1;
     loop {
         let error = match fetch(service, directory, &listed) {
-            Ok(()) => return Ok(true),
+            Ok(key) => return Ok(Some(key)),
             Err(error) => error,
         };
         let path = &listed.0;
         let Some(newer) = list(service)?.into_iter().find(|newer| &newer.0 == path) else {
-            return Ok(false);
+            return Ok(None);
         };
         if newer == listed || attempt == ATTEMPTS {
             return Err(error);
@@ -104,10 +122,10 @@ fn copy(service: &Service, directory: &Path, mut listed: Listed) -> Result<bool>
     }
 }
 
-fn fetch(service: &Service, directory: &Path, (path, bytes, sha256): &Listed) -> Result<()> {
+fn fetch(service: &Service, directory: &Path, (path, bytes, sha256): &Listed) -> Result<Key> {
     ensure!(is_sealed(path), "the service names a file that is none of a dataset: {path:?}");
-    let from = service.ask(async |bus| bus.open_my_file(path).await)?;
-    let from = File::from(OwnedFd::from(from));
+    let (from, key) = service.ask(async |bus| bus.open_my_file(path).await)?;
+    let (from, key) = (File::from(OwnedFd::from(from)), Zeroizing::new(key));
     let to = directory.join(path);
     let folder = to.parent().unwrap_or(directory);
     make(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -120,7 +138,8 @@ fn fetch(service: &Service, directory: &Path, (path, bytes, sha256): &Listed) ->
         let _ = fs::remove_file(&hidden);
     }
     stored?;
-    sync(folder)
+    sync(folder)?;
+    Ok(key)
 }
 
 /// Whether a path stays inside the dataset, at a sealed file's place.

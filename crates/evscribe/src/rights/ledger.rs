@@ -10,6 +10,7 @@ use nix::unistd::getuid;
 use serde_json::{Map, Value, json};
 
 use super::say;
+use crate::args::KeyArgs;
 use crate::service::Service;
 
 /// The service's ledger, which root may read.
@@ -75,6 +76,7 @@ fn in_words(line: &str) -> String {
 pub(super) fn verify(
     file: Option<&Path>,
     dataset: Option<&Path>,
+    keys: &KeyArgs,
     as_json: bool,
 ) -> Result<ExitCode> {
     let (whole, found) = match file {
@@ -82,10 +84,10 @@ pub(super) fn verify(
         Some(file) => {
             let verified = match dataset {
                 None => ledger::verify(file),
-                Some(directory) => ledger::verify_with_dataset(file, directory),
+                Some(directory) => ledger::verify_with_dataset(file, directory, &keys.keyring()?),
             };
             match verified {
-                Ok(verified) => (true, format!("{} lines, head {}", verified.lines, verified.head)),
+                Ok(verified) => (true, verified.to_string()),
                 Err(fault) => (false, fault.to_string()),
             }
         }

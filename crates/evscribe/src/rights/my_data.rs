@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use evscribe_sink::inspect;
+use nix::sys::stat::{Mode, umask};
 use serde_json::json;
 
 use super::passing::Passing;
@@ -21,8 +22,10 @@ use crate::service::Service;
 /// what was sealed.
 pub(super) fn export(directory: &Path, as_json: bool) -> Result<ExitCode> {
     let service = Service::connect()?;
+    // What comes out is plain: it is for nobody else, whatever the folder's mode.
+    umask(Mode::from_bits_truncate(0o077));
     export::prepare(directory)?;
-    let exported = export::copy_all(&service, directory)?;
+    let exported = export::copy_all(&service, directory, true)?;
     let rows: u64 = exported.files.iter().map(|file| file.rows).sum();
     let bytes: u64 = exported.files.iter().map(|file| file.bytes).sum();
     let files = exported.files.len() as u64;
@@ -35,8 +38,9 @@ pub(super) fn export(directory: &Path, as_json: bool) -> Result<ExitCode> {
     });
     let shown = directory.display();
     let mut said = format!(
-        "{shown}: {} in {}, {}, each as its checksum says. evscribe data verify {shown} checks \
-         them, evscribe data stats {shown} counts them and says how to open them.",
+        "{shown}: {} in {}, {}, each as its checksum said, and no longer encrypted: keep it where \
+         nobody else reads. evscribe data verify {shown} checks them, evscribe data stats {shown} \
+         counts them and says how to open them.",
         words::count(rows, "row"),
         words::count(files, "file"),
         words::size(bytes),
@@ -55,9 +59,9 @@ pub(super) fn show(table: TableArg, rows: usize, as_json: bool) -> Result<ExitCo
     let service = Service::connect()?;
     // What is read is read from a dataset, and one's rows are not to stay about.
     let copy = Passing::make()?;
-    let exported = export::copy_all(&service, copy.path())?;
-    let stats = inspect::stats(copy.path())?;
-    let newest = inspect::tail(copy.path(), rows, table.table())?;
+    let exported = export::copy_all(&service, copy.path(), false)?;
+    let stats = inspect::stats(copy.path(), &exported.keys)?;
+    let newest = inspect::tail(copy.path(), rows, table.table(), &exported.keys)?;
     let mut out = std::io::stdout().lock();
     if as_json {
         let newest = data::objects(newest);

@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use evscribe_sink::crypt::{self, Keyring};
 use serde_json::Value;
 use tempfile::TempDir;
 use zbus::{Connection, DBusError, OwnedFd, Variant, block_on, connection, interface};
@@ -180,7 +181,7 @@ impl Answers {
         files.retain(|file| file.0.starts_with(self.only));
         Ok(files)
     }
-    async fn open_my_file(&self, path: String) -> Result<OwnedFd, Refusal> {
+    async fn open_my_file(&self, path: String) -> Result<(OwnedFd, Vec<u8>), Refusal> {
         self.took(format!("open {path}"));
         let is_first = self.asked.lock().unwrap().len() == 1;
         if let Some(second_file) = self.second_file.as_ref().filter(|_| !is_first) {
@@ -191,8 +192,12 @@ impl Answers {
         let other = files.iter().map(|file| &file.0).find(|other| **other != path).unwrap();
         let path = if self.swapped { other } else { &path };
         let file = fs::File::open(self.dataset.join(path));
-        let file = file.map_err(|error| Refusal::Failed(error.to_string()))?;
-        Ok(std::os::fd::OwnedFd::from(file).into())
+        let mut file = file.map_err(|error| Refusal::Failed(error.to_string()))?;
+        let keys = Keyring::from_files(&[crate::support::team()]).unwrap();
+        let key = crypt::data_key_of(&mut file, path, &keys).unwrap();
+        file.rewind().unwrap();
+        let key = key.map(|key| key.as_bytes().to_vec()).unwrap_or_default();
+        Ok((std::os::fd::OwnedFd::from(file).into(), key))
     }
     async fn my_ledger(&self) -> Result<Vec<String>, Refusal> {
         Ok(vec![

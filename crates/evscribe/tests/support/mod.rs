@@ -3,9 +3,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use evscribe_sink::crypt::SecretKey;
 use serde_json::Value;
 
 /// The tables of a dataset.
@@ -62,16 +64,40 @@ pub(crate) fn evscribe(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Sai
     said
 }
 
-/// `evscribe import FILES --out OUT EXTRA`.
+/// The secret key of who may read what the tests import; made once.
+pub(crate) fn team() -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("team.key");
+    if !path.exists() {
+        let mine = path.with_extension(std::process::id().to_string());
+        fs::write(&mine, SecretKey::generate().unwrap().to_text().as_bytes()).unwrap();
+        fs::set_permissions(&mine, fs::Permissions::from_mode(0o600)).unwrap();
+        // Another test may have been first: then its key it is.
+        let _ = fs::hard_link(&mine, &path);
+        fs::remove_file(mine).unwrap();
+    }
+    path
+}
+
+/// And the public one.
+pub(crate) fn recipient() -> String {
+    SecretKey::from_file(&team()).unwrap().public().to_string()
+}
+
+/// `evscribe import FILES --out OUT EXTRA`, encrypted where EXTRA does not say
+/// otherwise.
 pub(crate) fn import(files: &[&Path], out: &Path, extra: &[&str]) -> Said {
     let head = ["import".as_ref(), "--out".as_ref(), out.as_os_str()];
     let files = files.iter().map(|file| file.as_os_str());
-    evscribe(head.into_iter().chain(files).chain(extra.iter().map(AsRef::as_ref)))
+    let recipient = recipient();
+    let seal = if extra.contains(&"--plain") { vec![] } else { vec!["--recipient", &recipient] };
+    evscribe(head.into_iter().chain(files).chain(seal.iter().chain(extra).map(AsRef::as_ref)))
 }
 
 /// `evscribe data VERB DIR EXTRA`.
 pub(crate) fn data(verb: &str, dir: &Path, extra: &[&str]) -> Said {
-    let head = ["data".as_ref(), verb.as_ref(), dir.as_os_str()];
+    let team = team();
+    let head =
+        ["data".as_ref(), verb.as_ref(), dir.as_os_str(), "--key".as_ref(), team.as_os_str()];
     evscribe(head.into_iter().chain(extra.iter().map(AsRef::as_ref)))
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_channel::{Sender, bounded};
+use evscribe_sink::crypt::Keyring;
 use evscribe_sink::{Dataset, SealedFile};
 use mio::Waker;
 use zbus::Connection;
@@ -29,6 +30,8 @@ pub(crate) struct Collector {
     pub(super) calls: Sender<Call>,
     pub(super) waker: Arc<Waker>,
     pub(super) dataset: PathBuf,
+    /// What opens the workstation's own files.
+    pub(super) keyring: Keyring,
     pub(super) ledger: PathBuf,
     pub(super) files: Files,
 }
@@ -101,8 +104,8 @@ impl Collector {
     }
 
     pub(super) async fn files_of(&self, subjects: Vec<String>) -> Reply<Vec<SealedFile>> {
-        let dataset = self.dataset.clone();
-        let read = move || Dataset::files_of(&dataset, &subjects);
+        let (dataset, keyring) = (self.dataset.clone(), self.keyring.clone());
+        let read = move || Dataset::files_of(&dataset, &subjects, &keyring);
         self.files.read(read).await?.map_err(|error| Refusal::Failed(crate::gate::chain(&error)))
     }
 

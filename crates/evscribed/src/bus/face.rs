@@ -2,9 +2,12 @@
 //! ask for themselves. systemd/org.evscribe.Collector1.xml is the same for tools.
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::Seek;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
+use evscribe_sink::crypt::{self, Keyring};
 use evscribe_sink::ledger;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use zbus::message::Header;
@@ -172,14 +175,15 @@ impl Collector {
         Ok(files.into_iter().map(|file| (file.path, file.bytes, file.sha256)).collect())
     }
 
-    /// One of the caller's files, open for reading.
-    #[zbus(out_args("file"))]
+    /// One of the caller's files, open for reading, and the key of that file
+    /// alone; empty where it is plain.
+    #[zbus(out_args("file", "key"))]
     async fn open_my_file(
         &self,
         #[zbus(connection)] bus: &Connection,
         #[zbus(header)] header: Header<'_>,
         path: String,
-    ) -> Result<OwnedFd, Refusal> {
+    ) -> Result<(OwnedFd, Vec<u8>), Refusal> {
         let path = short(path)?;
         let Me { uid, subjects, .. } = match self.ask_as_caller(bus, &header, Request::Me).await? {
             Answer::Me(me) => *me,
@@ -189,12 +193,9 @@ impl Collector {
             let why = "this is no file of yours: MyFiles lists them".into();
             return self.deny(uid, "OpenMyFile", why).await;
         }
-        let mut options = OpenOptions::new();
-        let file =
-            options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(self.dataset.join(&path));
-        let file =
-            file.map_err(|error| Refusal::Failed(format!("{path} cannot be opened: {error}")))?;
-        Ok(std::os::fd::OwnedFd::from(file).into())
+        let (dataset, keyring) = (self.dataset.clone(), self.keyring.clone());
+        let (file, key) = self.files.read(move || open(&dataset, &path, &keyring)).await??;
+        Ok((std::os::fd::OwnedFd::from(file).into(), key))
     }
 
     /// What the ledger says about the caller and about everybody.
@@ -219,9 +220,10 @@ impl Collector {
     ) -> Result<(bool, String), Refusal> {
         self.settled(bus, &header).await?;
         let (ledger, dataset) = (self.ledger.clone(), self.dataset.clone());
-        let verify = move || ledger::verify_with_dataset(&ledger, &dataset);
+        let keyring = self.keyring.clone();
+        let verify = move || ledger::verify_with_dataset(&ledger, &dataset, &keyring);
         Ok(match self.files.read(verify).await? {
-            Ok(verified) => (true, format!("{} lines, head {}", verified.lines, verified.head)),
+            Ok(verified) => (true, verified.to_string()),
             Err(fault) => (false, fault.to_string()),
         })
     }
@@ -329,4 +331,17 @@ impl Collector {
     fn open_devices(&self) -> u32 {
         self.shown().open_devices
     }
+}
+
+/// A sealed file, at its beginning, and its key.
+fn open(dataset: &Path, path: &str, keyring: &Keyring) -> Result<(File, Vec<u8>), Refusal> {
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(dataset.join(path));
+    let unread = |error| Refusal::Failed(format!("{path} cannot be opened: {error}"));
+    let mut file = opened.map_err(unread)?;
+    let key = crypt::data_key_of(&mut file, path, keyring)
+        .map_err(|error| Refusal::Failed(format!("{path}: {}", crate::gate::chain(&error))))?;
+    // Who gets it reads on from where this stopped.
+    file.rewind().map_err(unread)?;
+    Ok((file, key.map(|key| key.as_bytes().to_vec()).unwrap_or_default()))
 }

@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded, unbounded};
+use evscribe_sink::crypt::Keyring;
 use futures_lite::future;
 use mio::Waker;
 use zbus::connection::Builder;
@@ -57,6 +58,7 @@ impl Bus {
     pub(crate) fn serve(
         waker: Arc<Waker>,
         dataset: PathBuf,
+        keyring: Keyring,
         ledger: PathBuf,
     ) -> std::io::Result<Self> {
         let (call, calls) = bounded(CALLS);
@@ -67,6 +69,7 @@ impl Bus {
             calls: call,
             waker,
             dataset,
+            keyring,
             ledger,
             files: Files::start()?,
         };

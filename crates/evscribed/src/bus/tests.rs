@@ -14,6 +14,7 @@ fn introspected() -> String {
         calls,
         waker: Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap()),
         dataset: PathBuf::new(),
+        keyring: Keyring::default(),
         ledger: PathBuf::new(),
         files: Files::start().unwrap(),
     };

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use evscribe_reader::Watch;
+use evscribe_sink::crypt::Keyring;
 use evscribe_sink::{Config, Recovery, Writer};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Waker};
@@ -74,8 +75,8 @@ impl<'a> Service<'a> {
         let seen = Seen { sender: Some(sender), waker: wakes };
         bus::follow(move |seat| seen.tell(seat)).context("a thread that follows logind")?;
         let bus = if settings.serves {
-            let ledger = settings.state.join(LEDGER);
-            let bus = Bus::serve(Arc::clone(&waker), settings.dataset.clone(), ledger);
+            let (keyring, ledger) = (Keyring::of(&settings.keys), settings.state.join(LEDGER));
+            let bus = Bus::serve(Arc::clone(&waker), settings.dataset.clone(), keyring, ledger);
             Some(bus.context("a thread that serves the bus")?)
         } else {
             None
