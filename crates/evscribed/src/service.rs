@@ -277,7 +277,6 @@ impl<'a> Service<'a> {
             self.settings.segment_age = policy.segment.age;
             self.status.retention_days = self.settings.retention.days;
             self.retain();
-            self.encrypt();
             if before.as_ref() != Some(&sha256) {
                 self.note(Fact::PolicyChanged { sha256: Some(sha256) });
             }
@@ -296,8 +295,10 @@ impl<'a> Service<'a> {
         match at_rest::decided(self.gate.policy()) {
             Ok(at_rest) => {
                 (self.status.at_rest, self.status.recipients) = at_rest::shown(&at_rest);
-                self.settings.at_rest = at_rest.clone();
-                self.devices.pipeline().command(Command::AtRest(at_rest));
+                if at_rest != self.settings.at_rest {
+                    self.settings.at_rest = at_rest.clone();
+                    self.devices.pipeline().command(Command::AtRest(at_rest));
+                }
             }
             Err(error) => {
                 let why = chain(&error);
@@ -310,25 +311,6 @@ impl<'a> Service<'a> {
     /// Has the writer remove what is not kept, and offer what has cooled off.
     fn retain(&mut self) {
         self.devices.pipeline().command(Command::Retain(self.settings.retention));
-    }
-
-    /// Seals for whom policy and list say now. A list that cannot be followed
-    /// leaves it as it is.
-    fn encrypt(&mut self) {
-        match crate::at_rest::decided(self.gate.policy()) {
-            Ok(at_rest) => {
-                (self.status.at_rest, self.status.recipients) = crate::at_rest::shown(&at_rest);
-                if at_rest != self.settings.at_rest {
-                    self.settings.at_rest = at_rest.clone();
-                    self.devices.pipeline().command(Command::AtRest(at_rest));
-                }
-            }
-            Err(error) => log::error!(
-                "{}; files are sealed as before until the list is mended and systemctl reload \
-                 evscribed was run",
-                crate::gate::chain(&error)
-            ),
-        }
     }
 
     fn stop(mut self) -> anyhow::Result<Status> {
