@@ -24,11 +24,12 @@ use mio::{Events, Poll, Token, Waker};
 use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
+use crate::at_rest;
 use crate::bus::{Bus, Shown};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::devices::{Devices, Unread};
-use crate::gate::{Gate, Person};
+use crate::gate::{Gate, Person, chain};
 use crate::leader::Leader;
 use crate::seat::Seat;
 use crate::status::{Face, State, Status};
@@ -263,13 +264,15 @@ impl<'a> Service<'a> {
         }
         // Where none is in force, why is said as the reason.
         self.status.policy_error = error.filter(|_| self.gate.policy().is_some());
+        if self.settings.serves {
+            self.seal_by_list();
+        }
         if let Some(policy) = self.gate.policy() {
             let sha256 = policy.sha256.clone();
             self.settings.retention = retention(policy);
             self.settings.segment_age = policy.segment.age;
             self.status.retention_days = self.settings.retention.days;
             self.retain();
-            self.encrypt();
             if before.as_ref() != Some(&sha256) {
                 self.note(Fact::PolicyChanged { sha256: Some(sha256) });
             }
@@ -282,27 +285,26 @@ impl<'a> Service<'a> {
         self.has_news = true;
     }
 
-    fn retain(&mut self) {
-        self.devices.pipeline().command(Command::Retain(self.settings.retention));
-    }
-
-    /// Seals for whom policy and list say now. A list that cannot be followed
-    /// leaves it as it is.
-    fn encrypt(&mut self) {
-        match crate::at_rest::decided(self.gate.policy()) {
+    /// Has files sealed as the policy and the list of recipients say now.
+    fn seal_by_list(&mut self) {
+        match at_rest::decided(self.gate.policy()) {
             Ok(at_rest) => {
-                (self.status.at_rest, self.status.recipients) = crate::at_rest::shown(&at_rest);
+                (self.status.at_rest, self.status.recipients) = at_rest::shown(&at_rest);
                 if at_rest != self.settings.at_rest {
                     self.settings.at_rest = at_rest.clone();
                     self.devices.pipeline().command(Command::AtRest(at_rest));
                 }
             }
-            Err(error) => log::error!(
-                "{}; files are sealed as before until the list is mended and systemctl reload \
-                 evscribed was run",
-                crate::gate::chain(&error)
-            ),
+            Err(error) => {
+                let why = chain(&error);
+                log::error!("{why}; files are encrypted for those of before");
+                self.status.policy_error.get_or_insert(why);
+            }
         }
+    }
+
+    fn retain(&mut self) {
+        self.devices.pipeline().command(Command::Retain(self.settings.retention));
     }
 
     fn stop(mut self) -> anyhow::Result<Status> {

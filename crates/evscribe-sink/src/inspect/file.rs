@@ -79,10 +79,7 @@ fn tampered(path: &Path, error: &dyn std::fmt::Display) -> SinkError {
 }
 
 /// Keeps a fault of the Parquet reader on hostile bytes from ending the process.
-pub(crate) fn guarded<T>(
-    path: &Path,
-    read: impl FnOnce() -> Result<T, SinkError>,
-) -> Result<T, SinkError> {
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, SinkError>) -> Result<T, SinkError> {
     catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|_| Err(malformed(path, "the parquet reader gives it up")))
 }
