@@ -13,7 +13,7 @@ STARTED_AT = "2026-11-23T23:59:58Z"
 
 def imported(folder: Path, level: str) -> Path:
     dataset = folder / "dataset"
-    evscribe("import", *RECORDINGS, "--out", dataset, "--level", level, "--started-at", STARTED_AT)
+    evscribe("import", *RECORDINGS, "--out", dataset, "--level", level, "--started-at", STARTED_AT, "--plain")
     return dataset
 
 
