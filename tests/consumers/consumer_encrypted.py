@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import polars as pl
 import pyarrow as pa
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
+import document
 import evscribe_kms
 from command import RECORDINGS, evscribe
 from conftest import STARTED_AT
@@ -111,6 +114,18 @@ def it_says_in_key_metadata_what_arrows_key_tools_say(encrypted):
         "masterKeyID": "evscribe-recipients-1",
         "doubleWrapping": False,
     }
+
+
+def it_opens_as_the_format_page_says(encrypted, team, dataset, tmp_path):
+    (code,) = document.blocks(document.section("## Encryption"), "python")
+    (tmp_path / "dataset").symlink_to(encrypted)
+    shutil.copy(team, tmp_path / "team.key")
+    shutil.copy(evscribe_kms.__file__, tmp_path)
+    command = [sys.executable, "-c", f"{code}\nprint(events.num_rows)"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    stats = json.loads(evscribe("data", "stats", dataset, "--json"))
+    assert done.stdout.strip() == str(stats["rows"]["events"])
 
 
 def it_is_checked_by_our_own_tools_with_the_same_key(encrypted, team, tmp_path):

@@ -9,15 +9,22 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as pe
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
+sys.path.insert(0, str(REPO / "tests" / "consumers"))
+
+import evscribe_kms  # noqa: E402
+
+EVSCRIBE = REPO / "target" / "release" / "evscribe"
 RUNS = REPO / "target" / "guest" / "runs"
 
 PREAMBLE = "source /repo/tests/guest/inside.sh\n"
@@ -36,36 +43,42 @@ class GuestFailed(Exception):
     """The steps did not come to their end; the message says where to look."""
 
 
-def run(name: str, inside: "str | list[str]", limit_s: int = 900, rtc: str = "vm") -> "Guest":
+def run(name: str, inside: "str | list[str]", limit_s: int = 900, rtc: str = "vm", keep_disk: bool = False) -> "Guest":
     """Boots the guest for these steps; raises GuestFailed otherwise. `rtc`: what
-    its hardware clock follows, "vm" (virtual time) or "host"."""
+    its hardware clock follows, "vm" (virtual time) or "host". `keep_disk`: its
+    disk stays in the run's folder."""
     folder = RUNS / name
     # For whoever works on assertions: what the last run brought out, not a new one.
     if os.environ.get("EVSCRIBE_GUEST_REUSE") and (folder / "out" / "result").exists():
-        return Guest(folder / "out" / "result")
+        return Guest(folder / "out" / "result", folder / "team")
     shutil.rmtree(folder, ignore_errors=True)
     steps = folder / "out" / "steps"
     steps.mkdir(parents=True)
     for n, step in enumerate([inside] if isinstance(inside, str) else inside, start=1):
         (steps / f"{n}.sh").write_text(PREAMBLE + step)
+    # The data team's pair: of it the guest gets the public key alone.
+    subprocess.run([EVSCRIBE, "keys", "generate", folder / "team", "--name", "data team"], check=True, stdout=subprocess.DEVNULL)
+    shutil.copy(folder / "team.pub", folder / "out")
     # A generator from elsewhere, for whoever works on it.
     if own_hands := os.environ.get("EVSCRIBE_HANDS"):
         shutil.copy(own_hands, folder / "out" / "hands")
     environment = os.environ | {"EVSCRIBE_GUEST_RTC": rtc}
+    if keep_disk:
+        environment["EVSCRIBE_GUEST_KEEP_DISK"] = "1"
     done = subprocess.run([HERE / "boot", folder, str(limit_s)], env=environment, check=False)
     if done.returncode != 0:
         raise GuestFailed(f"scenario {name} failed inside; see {folder / 'console.log'}")
-    guest = Guest(folder / "out" / "result")
-    verify(guest.result / "dataset")
+    guest = Guest(folder / "out" / "result", folder / "team")
+    verify(guest.result / "dataset", guest.key)
     return guest
 
 
-def verify(dataset: Path) -> None:
+def verify(dataset: Path, key: Path) -> None:
     """Every dataset that comes out of the guest must hold."""
     if not dataset.exists():
         return
-    tool = REPO / "target" / "release" / "evscribe"
-    done = subprocess.run([tool, "data", "verify", dataset], capture_output=True, text=True, check=False)
+    command = [EVSCRIBE, "data", "verify", dataset, "--key", key]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise GuestFailed(f"evscribe data verify {dataset}:\n{done.stdout}{done.stderr}")
 
@@ -75,6 +88,8 @@ class Guest:
     """What a scenario brought out."""
 
     result: Path
+    # The data team's secret key, which opens what the guest sealed.
+    key: Path
 
     def text(self, name: str) -> str:
         return (self.result / name).read_text()
@@ -107,14 +122,19 @@ class Guest:
 
     @cached_property
     def dataset(self) -> "Dataset":
-        return Dataset(self.result / "dataset")
+        return self.dataset_in("dataset")
+
+    def dataset_in(self, name: str) -> "Dataset":
+        """Another dataset that was brought out."""
+        return Dataset(self.result / name, self.key)
 
 
 class Dataset:
     """The sealed files of a dataset, read with pyarrow."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, key: Path):
         self.folder = folder
+        self.key = key
         self._tables: dict[str, list[dict]] = {}
 
     def files(self, table: str) -> list[Path]:
@@ -124,12 +144,27 @@ class Dataset:
         """All rows in the order of the files' names, each with `boot_us`: its
         time on the boot clock, by the anchor of its file."""
         if table not in self._tables:
-            self._tables[table] = [row for file in self.files(table) for row in _rows(file)]
+            self._tables[table] = [row for file in self.files(table) for row in _rows(self.parquet(file))]
         return self._tables[table]
 
     def rows_by_file(self, table: str) -> list[list[dict]]:
         """The same, file by file."""
-        return [_rows(file) for file in self.files(table)]
+        return [_rows(self.parquet(file)) for file in self.files(table)]
+
+    def parquet(self, file: Path) -> pq.ParquetFile:
+        """One of its files, opened with the data team's key where it is encrypted."""
+        if file.read_bytes()[-4:] != b"PARE":
+            return pq.ParquetFile(file)
+        keys = self._factory.file_decryption_properties(pe.KmsConnectionConfig(), pe.DecryptionConfiguration())
+        return pq.ParquetFile(file, decryption_properties=keys)
+
+    @cached_property
+    def _factory(self) -> pe.CryptoFactory:
+        return evscribe_kms.factory(self.key)
+
+    def metadata(self, file: Path) -> dict[str, str]:
+        """A file's key-value metadata."""
+        return _metadata(self.parquet(file))
 
     def device_numbers(self, name: str) -> set[int]:
         """The numbers of the devices of that name (level full only)."""
@@ -144,15 +179,14 @@ class Dataset:
         return [row for row in self.rows("marks") if row["mark"] == mark]
 
 
-def metadata(file: Path) -> dict[str, str]:
-    """A file's key-value metadata."""
-    stored = pq.read_metadata(file).metadata or {}
+def _metadata(file: pq.ParquetFile) -> dict[str, str]:
+    stored = file.metadata.metadata or {}
     return {key.decode(): value.decode() for key, value in stored.items() if key != b"ARROW:schema"}
 
 
-def _rows(file: Path) -> list[dict]:
-    table = pq.ParquetFile(file).read()
-    about = metadata(file)
+def _rows(file: pq.ParquetFile) -> list[dict]:
+    table = file.read()
+    about = _metadata(file)
     anchor = int(about["evscribe.anchor_wall_us"]) - int(about["evscribe.anchor_boot_us"])
     for name in ("time", "until"):
         if name in table.column_names:

@@ -12,7 +12,6 @@ import struct
 import pytest
 
 import canary
-from harness import metadata
 
 INSIDE = f"""
 hostnamectl hostname quillon-7741 2>/dev/null || hostname quillon-7741
@@ -158,7 +157,7 @@ def texts_of_dataset(guest) -> set[str]:
         for row in guest.dataset.rows(table):
             out |= {value for value in row.values() if isinstance(value, str)}
         for file in guest.dataset.files(table):
-            out |= set(metadata(file).values()) | {str(file.relative_to(guest.dataset.folder))}
+            out |= set(guest.dataset.metadata(file).values()) | {str(file.relative_to(guest.dataset.folder))}
     return out
 
 

@@ -5,8 +5,6 @@ import hashlib
 
 import pytest
 
-from harness import metadata
-
 INSIDE = """
 install_evscribe
 policy ann class
@@ -151,7 +149,7 @@ def it_names_every_file_and_every_file_names_it(guest):
     told = {line["file"]: line["sha256"] for line in lines if line["fact"] == "sealed"}
     for table in ("events", "touch", "marks", "devices"):
         for file in guest.dataset.files(table):
-            assert metadata(file)["evscribe.ledger_head"] in heads
+            assert guest.dataset.metadata(file)["evscribe.ledger_head"] in heads
             assert str(file.relative_to(guest.dataset.folder)) in told
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from harness import Dataset
 from record import assert_same, event_rows, expected_events, expected_touch, touch_rows
 
 INSIDE = """
@@ -37,7 +36,7 @@ def daemons(guest, table: str, name: str) -> list[dict]:
 
 
 def imported(guest, table: str, name: str) -> list[dict]:
-    return [row for row in Dataset(guest.result / "imported" / name).rows(table) if not row["inferred"]]
+    return [row for row in guest.dataset_in(f"imported/{name}").rows(table) if not row["inferred"]]
 
 
 def without_times(reports: list[tuple]) -> list[list[tuple]]:

@@ -82,7 +82,7 @@ def cuts(guest) -> list[dict]:
 
 
 def dataset(guest, cut: dict) -> harness.Dataset:
-    return harness.Dataset(guest.result / f"cut-{cut['cut']}" / "dataset")
+    return guest.dataset_in(f"cut-{cut['cut']}/dataset")
 
 
 def rows(guest, cut: dict, name: str) -> list[tuple]:
@@ -127,7 +127,7 @@ def it_has_every_event_before_that_once_and_in_order(guest):
 
 def it_leaves_no_damaged_file(guest):
     for cut in cuts(guest):
-        harness.verify(dataset(guest, cut).folder)
+        harness.verify(dataset(guest, cut).folder, guest.key)
 
 
 def it_reads_every_journal_and_seals_it(guest):

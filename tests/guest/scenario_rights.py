@@ -4,9 +4,7 @@ along, leave. Each holds over restarts, and none needs root."""
 import re
 from datetime import datetime
 
-import pyarrow.parquet as pq
-
-from harness import Dataset, verify
+from harness import verify
 
 # Typed with a pause of the person in between: three letters, the hotkey, three more.
 HOTKEY = "a b c .800 leftctrl+leftalt+pause .800 d e f"
@@ -183,26 +181,30 @@ def it_marks_what_was_forgotten(guest):
     assert {mark["reason"] for mark in marks} <= {"person_asked", "hotkey"}
 
 
-def rows_of(folder, tables=("events", "touch", "marks")) -> list[tuple]:
-    """All rows below a dataset as comparable tuples, file by file."""
-    out = []
+def rows_of(guest, name: str, tables=("events", "touch", "marks")) -> list[tuple]:
+    """All rows of a dataset as comparable tuples, file by file."""
+    dataset, out = guest.dataset_in(name), []
     for table in tables:
-        for file in Dataset(folder).files(table):
-            out += [(table, *map(str, row.values())) for row in pq.ParquetFile(file).read().to_pylist()]
+        for file in dataset.files(table):
+            out += [(table, *map(str, row.values())) for row in dataset.parquet(file).read().to_pylist()]
     return sorted(out)
 
 
 def it_hands_everybody_exactly_their_own(guest):
-    everything = rows_of(guest.result / "at-export")
+    everything = rows_of(guest, "at-export")
     for user, other in (("ann", "bob"), ("bob", "ann")):
-        mine = rows_of(guest.result / f"mine-{user}")
+        mine = rows_of(guest, f"mine-{user}")
         assert mine and mine == [row for row in everything if subjects(guest, user) & set(row)], user
         assert not [row for row in mine if subjects(guest, other) & set(row)]
 
 
 def it_exports_a_dataset_that_holds(guest):
+    """And that is plain: no key of theirs would open it elsewhere."""
     for user in ("ann", "bob"):
-        verify(guest.result / f"mine-{user}")
+        verify(guest.result / f"mine-{user}", guest.key)
+        exported = guest.dataset_in(f"mine-{user}").files("events")
+        assert exported and all(file.read_bytes()[-4:] == b"PAR1" for file in exported)
+        assert all(file.read_bytes()[-4:] == b"PARE" for file in guest.dataset.files("events"))
 
 
 def it_erases_who_leaves(guest):
@@ -218,8 +220,8 @@ def it_erases_who_leaves(guest):
 
 
 def it_keeps_ann_when_bob_leaves(guest):
-    before = [row for row in rows_of(guest.result / "at-export", ("events", "touch")) if subjects(guest, "ann") & set(row)]
-    after = rows_of(guest.result / "dataset", ("events", "touch"))
+    before = [row for row in rows_of(guest, "at-export", ("events", "touch")) if subjects(guest, "ann") & set(row)]
+    after = rows_of(guest, "dataset", ("events", "touch"))
     assert before and before == [row for row in after if row in set(before)]
 
 

@@ -9,7 +9,6 @@ sleep, to idle, never ends here: the emulator's clock does not interrupt it.
 
 from collections import defaultdict
 
-from harness import metadata
 from record import assert_same, event_rows, expected_events
 
 RTC = "host"
@@ -137,7 +136,7 @@ def it_loses_no_event_over_the_sleep(guest):
 def it_closes_the_file_and_anchors_anew(guest):
     """No file has rows of before and of long after."""
     mark = min(guest.dataset.marks("suspend"), key=lambda mark: mark["boot_us"])
-    anchors = sorted({int(metadata(file)["evscribe.anchor_boot_us"]) for file in guest.dataset.files("events")})
+    anchors = sorted({int(guest.dataset.metadata(file)["evscribe.anchor_boot_us"]) for file in guest.dataset.files("events")})
     assert anchors[0] < mark["boot_us"]
     assert [at for at in anchors if at >= mark["until_boot_us"]]
     for rows in guest.dataset.rows_by_file("events"):

@@ -24,7 +24,7 @@ pub const KEY_BYTES: usize = 32;
 
 const PSEUDONYM_INFO: &[u8] = b"evscribe pseudonym v1";
 const JOURNAL_INFO: &[u8] = b"evscribe journal v1";
-const FILE_INFO: &[u8] = b"evscribe file key v1";
+pub(crate) const FILE_INFO: &[u8] = b"evscribe file key v1";
 
 /// The workstation's key: the master, from which pseudonyms, the journals' keys
 /// and the first secret of files are derived, and the secrets of files that

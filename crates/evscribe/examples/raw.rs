@@ -20,6 +20,7 @@ use evscribe_model::{
 use evscribe_normalizer::{Counters, Normalizer};
 use evscribe_policy::Redactor;
 use evscribe_reader::{Assembler, EVENT_BYTES, Piece, event};
+use evscribe_sink::crypt::AtRest;
 use evscribe_sink::{Clock, Dataset, Provenance, SegmentId, SegmentWriter};
 use nix::time::{ClockId, clock_gettime};
 
@@ -216,6 +217,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let normalised = pass(&files, None)?;
     let mut dataset = Dataset::create_or_open(&out)?;
+    dataset.set_at_rest(AtRest::Plain);
     let segment = SegmentWriter::begin(&dataset, SegmentId::of(b"raw"), provenance)?;
     let whole = pass(&files, Some((&mut dataset, segment)))?;
     println!(

@@ -78,7 +78,7 @@ pub(crate) fn stats(dir: &Path, keys: &Keyring, as_json: bool) -> Result<ExitCod
         print_json(&mut out, &stats)?;
     } else {
         counts(&mut out, &stats)?;
-        opening(&mut out, dir)?;
+        opening(&mut out, dir, stats.encrypted > 0)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -135,7 +135,12 @@ pub(crate) fn counts(out: &mut impl Write, stats: &Stats) -> Result<()> {
     if let (Some(first), Some(last)) = (&stats.first, &stats.last) {
         writeln!(out, "time           {first} to {last}")?;
     }
-    writeln!(out, "size           {} bytes in {} files", stats.bytes, stats.files)?;
+    let encrypted = match stats.encrypted {
+        0 => "none encrypted".to_owned(),
+        all if all == stats.files => "all encrypted".to_owned(),
+        some => format!("{some} encrypted"),
+    };
+    writeln!(out, "size           {} bytes in {} files, {encrypted}", stats.bytes, stats.files)?;
     if let (Some(event), Some(row)) = (stats.bytes_per_kernel_event, stats.bytes_per_row) {
         writeln!(out, "bytes/event    {event:.2} (about {} kernel events)", stats.kernel_events)?;
         writeln!(out, "bytes/row      {row:.2} (events and touch)")?;
@@ -143,11 +148,19 @@ pub(crate) fn counts(out: &mut impl Write, stats: &Stats) -> Result<()> {
     Ok(())
 }
 
-/// A line of Python and one of SQL that open it.
-fn opening(out: &mut impl Write, dir: &Path) -> Result<()> {
+/// A line of Python and one of SQL that open it, where that is all it takes.
+fn opening(out: &mut impl Write, dir: &Path, encrypted: bool) -> Result<()> {
     let shown = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.into());
     let shown = shown.display();
     writeln!(out, "files          {shown}")?;
+    if encrypted {
+        writeln!(
+            out,
+            "opening        by a secret key, as docs/FORMAT.md shows for pyarrow under \
+             \"Encryption\"; polars and DuckDB open no encrypted files"
+        )?;
+        return Ok(());
+    }
     writeln!(
         out,
         "Python         import pyarrow.dataset as ds; ds.dataset(\"{shown}/events\", \

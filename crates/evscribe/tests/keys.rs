@@ -271,3 +271,45 @@ fn check_says_what_is_wrong_with_the_list() {
     desk.add(&desk.team("other")).fails_with("line 2");
     assert_eq!(fs::read_to_string(&list).unwrap(), "# ours\nnonsense\n");
 }
+
+#[test]
+fn check_says_who_opens_which_files() {
+    let desk = Desk::new();
+    desk.json(&["init"]);
+    let own = desk.json(&["list"])["workstation"]["public"].as_str().unwrap().to_owned();
+    let (team, gone) = (desk.team("team"), desk.team("gone"));
+    desk.add(&team).succeeds();
+    let dataset = desk.path("dataset");
+    let import = |recording: &str, recipients: &[&Path]| {
+        let own = own.as_str();
+        let named = recipients.iter().flat_map(|key| ["--recipient", key.to_str().unwrap()]);
+        let args: Vec<_> = ["import", "--out", dataset.to_str().unwrap(), "--recipient", own]
+            .into_iter()
+            .chain(named)
+            .collect();
+        let file = support::recording(recording);
+        evscribe([&args[..], &[file.to_str().unwrap()]].concat()).succeeds();
+    };
+    import("mouse.evemu", &[&team]);
+    import("keyboard.evemu", &[&gone]);
+    let said = desk.json(&["check", "--dataset", dataset.to_str().unwrap()]);
+    let listed = desk.json(&["list"]);
+    let (own, team) = (&listed["workstation"]["id"], &listed["recipients"][0]["id"]);
+    let by_key = said["files_by_key"].as_object().unwrap();
+    let of = |id: &serde_json::Value| by_key[id.as_str().unwrap()].as_u64().unwrap();
+    assert_eq!(by_key.len(), 3);
+    assert_eq!(of(own), said["encrypted_files"].as_u64().unwrap());
+    let others = said["for_others"].as_object().unwrap();
+    assert_eq!(others.len(), 1);
+    assert!(!others.contains_key(team.as_str().unwrap()));
+    assert_eq!(said["for_no_recipient"].as_u64().unwrap(), of(own) - of(team));
+    assert_eq!(said["plain_files"], 0);
+    // After a rotation all of it still opens; with another key nothing does.
+    desk.json(&["rotate"]);
+    desk.keys(&["check", "--dataset", dataset.to_str().unwrap()]).succeeds();
+    fs::remove_file(desk.etc("evscribe.key")).unwrap();
+    desk.json(&["init"]);
+    let said = desk.keys(&["check", "--dataset", dataset.to_str().unwrap()]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.contains("does not open here: ") && said.out.contains("more files"), "{said:?}");
+}

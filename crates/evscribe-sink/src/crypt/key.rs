@@ -25,7 +25,7 @@ use crate::{
 /// Before the secret key in its file.
 pub(super) const SECRET: &str = "EVSCRIBE-SECRET-KEY-1 ";
 /// Before a public key.
-const PUBLIC: &str = "evscribe-recipient-1:";
+pub(super) const PUBLIC: &str = "evscribe-recipient-1:";
 /// A secret key file is a line; nothing needs a larger one.
 const FILE_BYTES: u64 = 64 * 1024;
 

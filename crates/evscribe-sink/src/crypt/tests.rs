@@ -220,3 +220,62 @@ fn an_encrypted_file_is_known_by_its_end() {
         assert_eq!(is_encrypted(&mut Cursor::new(bytes)).unwrap(), expected);
     }
 }
+
+#[test]
+fn no_nonce_is_used_twice_and_each_module_has_its_own_aad() {
+    let key = SecretKey::generate().unwrap();
+    let mut modules = modules::Modules::new(sealed_for(&[&key])).unwrap();
+    let place = modules::ChunkPlace { group: 1, column: 2 };
+    let mut nonces = std::collections::HashSet::new();
+    for _ in 0..1000 {
+        let sealed = modules.seal(modules::Module::DataPage(place), b"the same").unwrap();
+        assert_eq!(sealed.len(), 4 + 12 + 8 + 16);
+        assert_eq!(sealed[..4], 36_u32.to_le_bytes());
+        assert!(nonces.insert(sealed[4..16].to_vec()));
+    }
+}
+
+#[test]
+fn what_is_in_the_clear_comes_back_from_the_end_of_a_file() {
+    let key = SecretKey::generate().unwrap();
+    let file = sealed_for(&[&key]);
+    let (aad_prefix, key_metadata) = (file.aad_prefix.clone(), file.key_metadata.clone());
+    let mut modules = modules::Modules::new(file).unwrap();
+    let bytes = [&b"PARE, pages"[..], &modules.footer(b"metadata").unwrap()].concat();
+    let read = |bytes: &[u8]| CryptoMetadata::read(&mut Cursor::new(bytes)).unwrap();
+    let metadata = read(&bytes).unwrap();
+    assert_eq!((metadata.aad_prefix, metadata.key_metadata), (aad_prefix, key_metadata));
+    assert_eq!(metadata.unique.len(), 8);
+    for length in 0..bytes.len() {
+        assert!(read(&bytes[..length]).is_none());
+    }
+    for place in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1 << bit;
+            // An error or something, never a panic.
+            drop(read(&changed));
+        }
+    }
+}
+
+#[test]
+fn the_document_states_what_a_reader_has_to_know() {
+    let format = include_str!("../../../../docs/FORMAT.md");
+    let stated = format.split("\n## ").find(|text| text.starts_with("Encryption\n")).unwrap();
+    let text = |bytes| str::from_utf8(bytes).unwrap();
+    for word in [
+        text(wrap::INFO),
+        text(crate::keys::FILE_INFO),
+        text(MAGIC),
+        wrap::TYPE,
+        wrap::MASTER_KEY,
+        key::SECRET,
+        key::PUBLIC,
+        AAD_PREFIX,
+        "at most 64",
+    ] {
+        assert!(stated.contains(word), "`{word}` is missing");
+    }
+    assert_eq!(MAX_RECIPIENTS, 64);
+}

@@ -22,7 +22,7 @@ use crate::SinkError;
 
 pub(super) type Kem = X25519HkdfSha256;
 
-const INFO: &[u8] = b"evscribe data key v1";
+pub(super) const INFO: &[u8] = b"evscribe data key v1";
 /// Bytes of an encapsulated key.
 const ENC_BYTES: usize = 32;
 /// How many may read one file.
@@ -30,9 +30,9 @@ pub const MAX_RECIPIENTS: usize = 64;
 /// Longest key metadata that is read: [`MAX_RECIPIENTS`] need 9 KiB.
 const MAX_BYTES: usize = 64 * 1024;
 
-const TYPE: &str = "PKMT1";
+pub(super) const TYPE: &str = "PKMT1";
 /// Which wrapping key of which service: none and none, but readers want names.
-const MASTER_KEY: &str = "evscribe-recipients-1";
+pub(super) const MASTER_KEY: &str = "evscribe-recipients-1";
 const DEFAULT: &str = "DEFAULT";
 
 /// Key material as Arrow's key tools write and read it. Fields it does not name

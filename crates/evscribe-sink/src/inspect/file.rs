@@ -143,6 +143,10 @@ impl Sealed {
         })
     }
 
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encrypted.is_some()
+    }
+
     /// What the metadata says of all rows; `subject` and `session` are columns.
     pub(crate) fn provenance(&self, subject: &str, session: &str) -> Result<Provenance, SinkError> {
         Provenance::from_metadata(&self.metadata, subject, session)

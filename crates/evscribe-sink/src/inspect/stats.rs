@@ -53,6 +53,8 @@ pub struct MarkStats {
 pub struct Stats {
     /// Files.
     pub files: u64,
+    /// And how many of them are encrypted.
+    pub encrypted: u64,
     /// Bytes of all files.
     pub bytes: u64,
     /// Rows by table.
@@ -110,6 +112,7 @@ pub fn stats(directory: &Path, keys: &Keyring) -> Result<Stats, SinkError> {
         let file = Sealed::open(directory, &path, keys)?;
         let (meta, table) = (file.meta.clone(), file.meta.table);
         stats.files += 1;
+        stats.encrypted += u64::from(file.is_encrypted());
         stats.bytes += file.bytes;
         *stats.rows.entry(table).or_default() += file.rows;
         *stats.bytes_of.entry(table).or_default() += file.bytes;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use evscribe_sink::crypt::{self, AtRest, Keyring, PublicKey};
 use nix::unistd::getuid;
@@ -43,11 +43,18 @@ impl SealArgs {
                 let named = crypt::recipients(path).with_context(|| {
                     format!("--recipient takes a public key ({PUBLIC}…) or a file of them")
                 })?;
-                anyhow::ensure!(!named.is_empty(), "{recipient} names no recipient");
+                ensure!(!named.is_empty(), "{recipient} names no recipient");
                 named
             };
             recipients.extend(named);
         }
+        // Whoever records comes to these.
+        ensure!(
+            recipients.len() < crypt::MAX_RECIPIENTS,
+            "{} recipients are too many: a file may have {}, yourself among them",
+            recipients.len(),
+            crypt::MAX_RECIPIENTS
+        );
         let encrypted = |recipients: Vec<_>| {
             recipients.into_iter().fold(AtRest::default(), |at_rest, key| at_rest.and(key))
         };

@@ -61,16 +61,22 @@ fn row(key: &PublicKey) -> [String; 3] {
 fn workstation(place: &Place) -> (Value, String) {
     let found = store::find(place).and_then(|found| {
         let Some(found) = found else { return Ok(None) };
-        let ids: Vec<_> =
-            found.keys()?.secrets().iter().rev().map(|secret| secret.public().id()).collect();
-        Ok(Some((found, ids)))
+        let keys = found.keys()?;
+        let ids: Vec<_> = keys.secrets().iter().rev().map(|secret| secret.public().id()).collect();
+        Ok(Some((found, keys.own().public(), ids)))
     });
     match found {
         Ok(None) => (Value::Null, "no key yet; evscribe keys init makes one".into()),
         Err(error) => (json!({ "error": format!("{error:#}") }), format!("{error:#}")),
-        Ok(Some((found, ids))) => {
+        Ok(Some((found, public, ids))) => {
             let [now, older @ ..] = ids.as_slice() else { return (Value::Null, "no key".into()) };
-            let json = json!({ "id": now, "older": older, "file": found.path, "key": found.kept });
+            let json = json!({
+                "id": now,
+                "public": public.to_string(),
+                "older": older,
+                "file": found.path,
+                "key": found.kept,
+            });
             let older = match older {
                 [] => String::new(),
                 older => format!("; older: {}", older.join(", ")),
