@@ -311,5 +311,8 @@ fn check_says_who_opens_which_files() {
     desk.json(&["init"]);
     let said = desk.keys(&["check", "--dataset", dataset.to_str().unwrap()]);
     assert_eq!(said.code, Some(1));
-    assert!(said.out.contains("does not open here: ") && said.out.contains("more files"), "{said:?}");
+    assert!(
+        said.out.contains("does not open here: ") && said.out.contains("more files"),
+        "{said:?}"
+    );
 }
