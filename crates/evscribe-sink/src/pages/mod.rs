@@ -3,8 +3,8 @@
 //! Nearly all rows are motion: of fifteen columns four hold anything, the rest
 //! says the same in row after row. The Arrow writer of crate parquet looks at
 //! each of them in each row (1,900 instructions a row); here a column is kept as
-//! spans of equal values and costs nothing until it changes. Page
-//! headers and the footer's bytes are still the crate's.
+//! spans of equal values and costs nothing until it changes. Headers of pages and
+//! the footer's bytes are still the crate's.
 //!
 //! Memory: the values of one row group of [`ROW_GROUP_ROWS`], about 1.5 MiB,
 //! and the largest of its columns twice more, while it is encoded.
