@@ -10,6 +10,7 @@ id evscribe-pull >>$scratch/ids
 of_the_key >$scratch/key-1
 systemctl is-active evscribed >$scratch/unasked || true
 evscribe keys list >$scratch/keys
+evscribe keys add-recipient /out/team.pub
 
 policy ann class
 start_service

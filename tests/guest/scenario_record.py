@@ -55,7 +55,7 @@ def it_leaves_a_sealed_dataset_at_the_level(guest):
 
 def it_ends_with_a_table(guest):
     table = guest.text("stdout")
-    for part in ("TABLE", "events", "losses", "bytes/event", "Python", "SQL"):
+    for part in ("TABLE", "events", "losses", "bytes/event", "all encrypted", "opening        by a secret key"):
         assert part in table
 
 
