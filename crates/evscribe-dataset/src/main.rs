@@ -1,4 +1,29 @@
 //! `evscribe-data`: the tool of the data team. See evscribe-data(1).
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod args;
+mod manual;
+mod query;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Query(args) => query::run(&args, cli.json),
+        Command::Manual { dir } => manual::run(&dir),
+    };
+    outcome.unwrap_or_else(|error| {
+        // A reader that closed the pipe has seen enough.
+        let piped = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if piped == Some(std::io::ErrorKind::BrokenPipe) {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("evscribe-data: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,56 @@
+//! The command line: help, man pages and completions all come from here. What a
+//! command takes for itself stands beside what it does.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use evscribe_sink::crypt::Keyring;
+
+use crate::query::QueryArgs;
+
+/// The data team's side of evscribe: what was pulled from workstations, as one
+/// dataset.
+#[derive(Debug, Parser)]
+#[command(name = "evscribe-data", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Print JSON for programs instead of text for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask a dataset or a lake, in SQL.
+    ///
+    /// Tables are events, touch, marks and devices, as docs/FORMAT.md describes
+    /// them, with two columns more from the places of the files: date, a DATE,
+    /// and host. Files of other dates and hosts than a query names are not read.
+    Query(QueryArgs),
+    /// Write man pages and shell completions below a directory.
+    #[command(hide = true)]
+    Manual {
+        /// The directory, laid out as below PREFIX/share.
+        dir: PathBuf,
+    },
+}
+
+/// The keys that open what is encrypted.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// A secret key that opens encrypted files; may be given several times.
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+}
+
+impl KeyArgs {
+    /// The keys at hand; none where none was named.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub(crate) fn keyring(&self) -> Result<Keyring> {
+        Ok(Keyring::from_files(&self.keys)?)
+    }
+}
