@@ -1,2 +1,23 @@
 //! The lake: what was pulled from many workstations, in one dataset.
+//!
+//! ```text
+//! lake/<table>/date=…/host=…/….parquet    as on the workstations, for every engine
+//! lake/_evscribe/hosts/<host>.json        what the lake holds of each host   ([`HostRecord`])
+//! lake/_evscribe/erased.json              who was erased and is not pulled again
+//! ```
+//! A lake is a folder or a prefix of storage that speaks S3 ([`Place`]); one
+//! program at a time changes it ([`Held`]). What the records say is the truth:
+//! a file that no record knows is left over from a step that was interrupted.
 #![forbid(unsafe_code)]
+
+mod data_path;
+mod error;
+mod lock;
+mod place;
+mod record;
+
+pub use data_path::DataPath;
+pub use error::LakeError;
+pub use lock::Held;
+pub use place::{Fetched, Listed, Place};
+pub use record::{Erased, HostRecord, LakeFile, Source};

@@ -172,7 +172,7 @@ pub(crate) fn random(bytes: &mut [u8]) -> Result<(), SinkError> {
 }
 
 /// The SHA-256 of a file, in hex.
-pub(crate) fn sha256_file(path: &Path) -> Result<(String, u64), SinkError> {
+pub fn sha256_file(path: &Path) -> Result<(String, u64), SinkError> {
     use sha2::Digest;
     let mut file = File::open(path).at("open", path)?;
     let mut hash = Sha256::new();

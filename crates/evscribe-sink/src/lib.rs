@@ -53,9 +53,9 @@ pub use forget::{Forget, Forgotten};
 #[doc(hidden)]
 pub use journal::bare as bare_journal;
 pub use journal::{Damage, DamageKind};
-pub use keys::{KEY_BYTES, Keys};
+pub use keys::{KEY_BYTES, Keys, sha256_file};
 pub use ledger::Fact;
-pub use manifest::SealedFile;
+pub use manifest::{Line, MANIFEST, SealedFile};
 pub use outbox::{OnOffer, Outbox, Pulls, is_puller, pulls_of};
 pub use plain::plain_copy;
 pub use provenance::{Clock, Provenance, SegmentId, WRITER_VERSION};
@@ -65,4 +65,5 @@ pub use seal::{Highest, REASON_CRASH, REASON_JOURNAL_DAMAGED};
 pub use segment::SegmentWriter;
 pub use store::Store;
 pub use table::{SCHEMA_VERSION, Table};
+pub use tombstones::{TOMBSTONES, Tombstone};
 pub use writer::{Command, Config, Counters, Report, SealReason, SendError, Writer, WriterHandle};

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{SCHEMA_VERSION, SinkError, Table, disk, error::At};
 
-/// Name of the manifest inside the dataset.
-pub(crate) const MANIFEST: &str = "manifest.jsonl";
+/// Name of the manifest inside a dataset, and inside what may be pulled.
+pub const MANIFEST: &str = "manifest.jsonl";
 
 /// Why a file went before its time: those who pulled it have it.
 pub(crate) const PULLED: &str = "pulled";
@@ -48,13 +48,15 @@ pub struct SealedFile {
     pub sealed_at: String,
 }
 
-/// One line.
-#[derive(Debug, Serialize, Deserialize)]
+/// One line of a manifest; see docs/FORMAT.md.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
-pub(crate) enum Line {
+pub enum Line {
     /// The first one: the dataset was made.
     Created {
+        /// Version of its schema.
         schema_version: u32,
+        /// When, RFC 3339.
         at: String,
         /// Files of another dataset, not all of them.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -67,7 +69,14 @@ pub(crate) enum Line {
     /// A file was sealed; replaces an earlier line for the same path.
     Sealed(SealedFile),
     /// A file was removed.
-    Removed { path: String, reason: String, at: String },
+    Removed {
+        /// Its place, relative to the dataset.
+        path: String,
+        /// Why, in a word.
+        reason: String,
+        /// When, RFC 3339.
+        at: String,
+    },
 }
 
 /// What the lines add up to.

@@ -13,26 +13,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::{SinkError, disk, error::At};
 
-/// Its name inside the dataset.
-pub(crate) const TOMBSTONES: &str = "tombstones.jsonl";
+/// Name of the tombstones inside a dataset, and inside what may be pulled.
+pub const TOMBSTONES: &str = "tombstones.jsonl";
 
 /// One line: one file that was touched.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Tombstone {
+pub struct Tombstone {
     /// Its place, relative to the dataset.
-    pub(crate) file: String,
+    pub file: String,
     /// Pseudonym of the person.
-    pub(crate) subject: String,
+    pub subject: String,
     /// Pseudonym of the host.
-    pub(crate) host: String,
+    pub host: String,
     /// What was forgotten, by `time`: from when, µs since 1970-01-01 UTC.
-    pub(crate) from_us: i64,
+    pub from_us: i64,
     /// Until before when.
-    pub(crate) until_us: i64,
+    pub until_us: i64,
     /// When it was asked for, RFC 3339.
-    pub(crate) at: String,
+    pub at: String,
     /// SHA-256 of the file as it is now; `None` where it was removed.
-    pub(crate) sha256: Option<String>,
+    pub sha256: Option<String>,
 }
 
 impl Tombstone {

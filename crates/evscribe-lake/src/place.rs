@@ -1,0 +1,435 @@
+//! Where a lake is: a folder, or a prefix of storage that speaks S3.
+//!
+//! | | folder | S3 |
+//! |---|---|---|
+//! | a file appears | renamed from `_evscribe/work`, synced | at the end of a multipart upload |
+//! | work files | `_evscribe/work` | a folder of this machine |
+//! | one at a time | a lock of the kernel | an object with a lease |
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
+use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::spawn_blocking;
+use url::Url;
+
+use crate::error::{At, InStore};
+use crate::{Held, LakeError, lock};
+
+/// What is ours in a lake.
+const OURS: &str = "_evscribe";
+
+/// Bytes of one part of an upload, and how many are under way at once.
+const PART_BYTES: usize = 8 << 20;
+const PARTS_AT_ONCE: usize = 4;
+
+/// Where a lake is.
+#[derive(Clone, Debug)]
+pub struct Place {
+    root: Root,
+    /// Where files lie while they are worked on.
+    work: PathBuf,
+}
+
+#[derive(Clone, Debug)]
+enum Root {
+    Folder(PathBuf),
+    Store { store: Arc<dyn ObjectStore>, prefix: object_store::path::Path, url: Url },
+}
+
+/// A file that was listed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Listed {
+    /// Its path, relative to the lake.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// A file of the lake, to be read on this machine at `root` joined with its path:
+/// encrypted files open at their place only. A copy goes when this is dropped.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The folder below which it stands at its path.
+    pub root: PathBuf,
+    copy: Option<PathBuf>,
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        if let Some(copy) = &self.copy {
+            drop(fs::remove_file(copy));
+        }
+    }
+}
+
+impl Place {
+    /// The lake at `text`: a folder, made where there is none, or
+    /// `s3://bucket/prefix`, whose keys and endpoint the environment says
+    /// (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, …). `work` is where files lie
+    /// while they are worked on; without it `_evscribe/work` in a folder, and for
+    /// S3 a folder below `$STATE_DIRECTORY`, `$XDG_STATE_HOME` or `~/.local/state`.
+    ///
+    /// # Errors
+    /// [`LakeError::NoPlace`], [`LakeError::Io`].
+    pub fn open(text: &str, work: Option<&Path>) -> Result<Self, LakeError> {
+        let no_place = |why: String| LakeError::NoPlace { text: text.into(), why };
+        let is_url = text.split_once("://");
+        let (root, default_work) = match is_url {
+            None => {
+                let folder = PathBuf::from(text);
+                fs::create_dir_all(&folder).at("create", &folder)?;
+                let work = folder.join(OURS).join("work");
+                (Root::Folder(folder), work)
+            }
+            Some(("s3", rest)) => {
+                let url = Url::parse(text).map_err(|error| no_place(error.to_string()))?;
+                let bucket = url.host_str().ok_or_else(|| no_place("it names no bucket".into()))?;
+                let store = AmazonS3Builder::from_env()
+                    .with_bucket_name(bucket)
+                    .build()
+                    .map_err(|error| no_place(error.to_string()))?;
+                let prefix = object_store::path::Path::from_url_path(url.path())
+                    .map_err(|error| no_place(error.to_string()))?;
+                let name: String = rest
+                    .chars()
+                    .map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' })
+                    .collect();
+                (Root::Store { store: Arc::new(store), prefix, url }, state()?.join(name))
+            }
+            Some((scheme, _)) => {
+                return Err(no_place(format!("{scheme} is not known; name a folder or s3://…")));
+            }
+        };
+        let work = work.map_or(default_work, Path::to_path_buf);
+        fs::create_dir_all(&work).at("create", &work)?;
+        Ok(Self { root, work })
+    }
+
+    /// The lake's folder; `None` where it is elsewhere.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.root {
+            Root::Folder(folder) => Some(folder),
+            Root::Store { .. } => None,
+        }
+    }
+
+    /// A folder of this machine for files that are worked on; on the lake's own
+    /// file system where it is a folder.
+    #[must_use]
+    pub fn work(&self) -> &Path {
+        &self.work
+    }
+
+    /// `path` as people name it.
+    #[must_use]
+    pub fn shown(&self, path: &str) -> String {
+        match &self.root {
+            Root::Folder(folder) if path.is_empty() => folder.display().to_string(),
+            Root::Folder(folder) => folder.join(path).display().to_string(),
+            Root::Store { url, .. } if path.is_empty() => url.to_string(),
+            Root::Store { url, .. } => format!("{}/{path}", url.as_str().trim_end_matches('/')),
+        }
+    }
+
+    /// Takes the lake for changing it.
+    ///
+    /// # Errors
+    /// [`LakeError::Busy`] where another has it.
+    pub async fn hold(&self) -> Result<Held, LakeError> {
+        match &self.root {
+            Root::Folder(folder) => lock::folder(folder.join(OURS), self.shown("")),
+            Root::Store { store, prefix, .. } => {
+                let object = prefix.clone().join(OURS).join("lock");
+                lock::store(Arc::clone(store), object, self.shown("")).await
+            }
+        }
+    }
+
+    /// Every file below that folder of the lake, sorted; none where there is no
+    /// such folder. Names that begin with a dot are left out.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`], [`LakeError::Store`].
+    pub async fn list(&self, below: &str) -> Result<Vec<Listed>, LakeError> {
+        let mut files = match &self.root {
+            Root::Folder(folder) => {
+                let (root, below) = (folder.clone(), below.to_owned());
+                blocking(move || walk(&root, &below)).await?
+            }
+            Root::Store { store, prefix, .. } => {
+                let from = self.key(prefix, below);
+                let all: Vec<_> =
+                    store.list(Some(&from)).try_collect().await.in_store("list", below)?;
+                let inside = |object: object_store::ObjectMeta| {
+                    let parts: Option<Vec<_>> =
+                        object.location.prefix_match(prefix).map(Iterator::collect);
+                    let parts: Vec<String> =
+                        parts?.iter().map(|part| part.as_ref().to_owned()).collect();
+                    let path = parts.join("/");
+                    let is_hidden = parts.iter().any(|part| part.starts_with('.'));
+                    (!is_hidden).then_some(Listed { path, bytes: object.size })
+                };
+                all.into_iter().filter_map(inside).collect()
+            }
+        };
+        files.sort();
+        Ok(files)
+    }
+
+    /// A small file's bytes; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`LakeError::Record`] where it is longer than `max_bytes`; [`LakeError::Io`],
+    /// [`LakeError::Store`].
+    pub async fn read(&self, path: &str, max_bytes: usize) -> Result<Option<Vec<u8>>, LakeError> {
+        let too_long = || LakeError::Record {
+            path: self.shown(path),
+            why: format!("it is longer than {max_bytes} bytes"),
+        };
+        match &self.root {
+            Root::Folder(folder) => {
+                let file = folder.join(path);
+                let read = blocking(move || match File::open(&file) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                    opened => {
+                        let mut bytes = Vec::new();
+                        let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
+                        let read = opened.and_then(|file| file.take(limit).read_to_end(&mut bytes));
+                        read.at("read", &file)?;
+                        Ok(Some(bytes))
+                    }
+                });
+                match read.await? {
+                    Some(bytes) if bytes.len() > max_bytes => Err(too_long()),
+                    read => Ok(read),
+                }
+            }
+            Root::Store { store, prefix, .. } => match store.get(&self.key(prefix, path)).await {
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Ok(found) if found.meta.size > max_bytes as u64 => Err(too_long()),
+                found => {
+                    let bytes = found.in_store("read", path)?.bytes().await;
+                    Ok(Some(bytes.in_store("read", path)?.to_vec()))
+                }
+            },
+        }
+    }
+
+    /// Replaces a small file by `bytes`: whole or not at all, durably.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`], [`LakeError::Store`]; the file is as it was.
+    pub async fn write(&self, path: &str, bytes: Vec<u8>) -> Result<(), LakeError> {
+        match &self.root {
+            Root::Folder(folder) => {
+                let (root, to, work) = (folder.clone(), folder.join(path), self.work.clone());
+                blocking(move || {
+                    let hidden = tempfile::NamedTempFile::new_in(&work).at("create", &work)?;
+                    fs::write(hidden.path(), bytes).at("write", hidden.path())?;
+                    let (_, staged) = hidden.keep().map_err(|error| error.error).at("keep", &to)?;
+                    rename(&root, &staged, &to)
+                })
+                .await
+            }
+            Root::Store { store, prefix, .. } => {
+                let put = store.put(&self.key(prefix, path), bytes.into()).await;
+                put.map(drop).in_store("write", path)
+            }
+        }
+    }
+
+    /// Brings a whole file in at `path`, from `staged` on this machine, durably;
+    /// what was there is replaced, and `staged` is gone afterwards.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`], [`LakeError::Store`]; what was there is as it was.
+    pub async fn put(&self, staged: &Path, path: &str) -> Result<(), LakeError> {
+        match &self.root {
+            Root::Folder(folder) => {
+                let (root, from, to) = (folder.clone(), staged.to_owned(), folder.join(path));
+                blocking(move || rename(&root, &from, &to)).await
+            }
+            Root::Store { store, prefix, .. } => {
+                upload(store.as_ref(), &self.key(prefix, path), path, staged).await?;
+                tokio::fs::remove_file(staged).await.at("remove", staged)
+            }
+        }
+    }
+
+    /// The file at `path`, to be read on this machine: itself in a folder, else a
+    /// copy in the work folder.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`], [`LakeError::Store`].
+    pub async fn fetch(&self, path: &str) -> Result<Fetched, LakeError> {
+        match &self.root {
+            Root::Folder(folder) => Ok(Fetched { root: folder.clone(), copy: None }),
+            Root::Store { store, prefix, .. } => {
+                let root = self.work.join("fetched");
+                let copy = root.join(path);
+                let parent = copy.parent().unwrap_or(&root);
+                tokio::fs::create_dir_all(parent).await.at("create", parent)?;
+                let fetched = Fetched { root, copy: Some(copy.clone()) };
+                let found = store.get(&self.key(prefix, path)).await.in_store("read", path)?;
+                let mut file = tokio::fs::File::create(&copy).await.at("create", &copy)?;
+                let mut bytes = found.into_stream();
+                while let Some(chunk) = bytes.try_next().await.in_store("read", path)? {
+                    file.write_all(&chunk).await.at("write", &copy)?;
+                }
+                file.flush().await.at("write", &copy)?;
+                Ok(fetched)
+            }
+        }
+    }
+
+    /// Removes the file at `path`, durably; one that is not there is gone.
+    /// Folders that are left empty go, too.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`], [`LakeError::Store`].
+    pub async fn remove(&self, path: &str) -> Result<(), LakeError> {
+        match &self.root {
+            Root::Folder(folder) => {
+                let (root, path) = (folder.clone(), folder.join(path));
+                blocking(move || unlink(&root, &path)).await
+            }
+            Root::Store { store, prefix, .. } => {
+                match store.delete(&self.key(prefix, path)).await {
+                    Err(object_store::Error::NotFound { .. }) => Ok(()),
+                    deleted => deleted.in_store("remove", path),
+                }
+            }
+        }
+    }
+
+    fn key(&self, prefix: &object_store::path::Path, path: &str) -> object_store::path::Path {
+        path.split('/')
+            .filter(|part| !part.is_empty())
+            .fold(prefix.clone(), |key, part| key.join(part))
+    }
+}
+
+/// Runs what may wait for a disk where waiting harms nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LakeError> + Send + 'static,
+) -> Result<T, LakeError> {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(io::Error::other(error)).at("finish work on", Path::new("the lake")),
+    }
+}
+
+/// Where this machine keeps what is under way for lakes that are elsewhere.
+fn state() -> Result<PathBuf, LakeError> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let below = |folder: PathBuf| folder.join("evscribe-data");
+    set("STATE_DIRECTORY")
+        .or_else(|| set("XDG_STATE_HOME").map(below))
+        .or_else(|| set("HOME").map(|home| below(home.join(".local/state"))))
+        .ok_or_else(|| LakeError::NoPlace {
+            text: "the folder for what is under way".into(),
+            why: "neither STATE_DIRECTORY nor HOME is set: name one with --work".into(),
+        })
+}
+
+fn walk(root: &Path, below: &str) -> Result<Vec<Listed>, LakeError> {
+    let mut files = Vec::new();
+    let mut folders = vec![below.trim_matches('/').to_owned()];
+    while let Some(folder) = folders.pop() {
+        let path = root.join(&folder);
+        let entries = match fs::read_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries.at("list", &path)?,
+        };
+        for entry in entries {
+            let entry = entry.at("list", &path)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            let inside = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            // Not followed: a link leads out of the lake.
+            let about = entry.metadata().at("look at", &entry.path())?;
+            if about.is_dir() {
+                folders.push(inside);
+            } else {
+                files.push(Listed { path: inside, bytes: about.len() });
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn sync_directory(path: &Path) -> Result<(), LakeError> {
+    File::open(path).and_then(|folder| folder.sync_all()).at("make durable", path)
+}
+
+/// Renames `from` to `to`, below `root`, making what is missing of folders; all of
+/// it durable.
+fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), LakeError> {
+    File::open(from).and_then(|file| file.sync_all()).at("make durable", from)?;
+    let parent = to.parent().unwrap_or(root);
+    let missing: Vec<&Path> =
+        parent.ancestors().take_while(|above| *above != root && !above.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(error).at("create", folder);
+            }
+            _ => sync_directory(folder.parent().unwrap_or(root))?,
+        }
+    }
+    fs::rename(from, to).at("name", to)?;
+    sync_directory(parent)
+}
+
+fn unlink(root: &Path, path: &Path) -> Result<(), LakeError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        removed => removed.at("remove", path)?,
+    }
+    let Some(parent) = path.parent() else { return Ok(()) };
+    sync_directory(parent)?;
+    for folder in parent.ancestors().take_while(|above| *above != root) {
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// In parts, so that no more than a few of them are in memory; the object is
+/// there only once all of them are.
+async fn upload(
+    store: &dyn ObjectStore,
+    key: &object_store::path::Path,
+    path: &str,
+    staged: &Path,
+) -> Result<(), LakeError> {
+    let mut file = tokio::fs::File::open(staged).await.at("open", staged)?;
+    let under_way = store.put_multipart(key).await.in_store("begin to write", path)?;
+    let mut write = WriteMultipart::new_with_chunk_size(under_way, PART_BYTES);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        write.wait_for_capacity(PARTS_AT_ONCE).await.in_store("write", path)?;
+        let read = match file.read(&mut buffer).await {
+            Ok(read) => read,
+            Err(error) => {
+                drop(write.abort().await);
+                return Err(error).at("read", staged);
+            }
+        };
+        match buffer.get(..read) {
+            Some(bytes) if read > 0 => write.write(bytes),
+            _ => break,
+        }
+    }
+    write.finish().await.map(drop).in_store("write", path)
+}
