@@ -1,4 +1,4 @@
-//! `evscribe-data`: the tool of the data team. See evscribe-data(1).
+//! `evscribe-data`: the tool of the data team. See evscribe-data(8).
 #![forbid(unsafe_code)]
 
 mod args;
