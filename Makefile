@@ -17,8 +17,9 @@ profiledir  = $(DESTDIR)/etc/profile.d
 bindir      = $(DESTDIR)$(PREFIX)/bin
 sharedir    = $(DESTDIR)$(PREFIX)/share
 docdir      = $(sharedir)/doc/evscribe
+datadocdir  = $(sharedir)/doc/evscribe-data
 
-.PHONY: run test build lint guest bench bench-native fuzz install uninstall package setup-build clean help
+.PHONY: run test build build-data lint guest bench bench-native fuzz install install-data uninstall uninstall-data package setup-build clean help
 
 ## run: set everything up and collect, here or in the guest; ends with a dataset
 run:
@@ -31,6 +32,10 @@ test:
 ## build: the two programs and the test devices, optimised
 build: setup-build
 	$(CARGO) build --release --locked -p evscribed -p evscribe -p evscribe-hands
+
+## build-data: the data team's tool, which has a query engine: minutes
+build-data: setup-build
+	$(CARGO) build --profile dataset --locked -p evscribe-dataset
 
 setup-build:
 	@scripts/setup build
@@ -79,6 +84,19 @@ install:
 	target/release/evscribe manual $(sharedir)
 	@$(MAKE) --no-print-directory $(if $(DESTDIR),staged,activate)
 
+## install-data: the data team's tool and its timer, where files are pulled to (after `make build-data`)
+install-data:
+	@test -x target/dataset/evscribe-data || { echo "run 'make build-data' first" >&2; exit 1; }
+	install -D -m 0755 -t $(bindir) target/dataset/evscribe-data
+	install -D -m 0644 -t $(unitdir) systemd/evscribe-data-pull.service systemd/evscribe-data-pull.timer
+	sed -i 's|/usr/bin/evscribe-data|$(PREFIX)/bin/evscribe-data|' $(unitdir)/evscribe-data-pull.service
+	install -D -m 0644 -t $(datadocdir) LICENSE LICENSE-APACHE LICENSE-MIT CHANGELOG.md
+	install -D -m 0644 -t $(datadocdir) docs/USING.md docs/FLEET.md docs/FORMAT.md docs/PRIVACY.md
+	install -D -m 0644 -t $(datadocdir) systemd/pull.example.conf tests/consumers/evscribe_kms.py
+	target/dataset/evscribe-data manual $(sharedir)
+	$(if $(DESTDIR),,-systemctl daemon-reload)
+	@echo "evscribe-data is installed. To pull by itself: $(datadocdir)/pull.example.conf"
+
 # What an installation on the running system needs beyond files.
 .PHONY: activate staged
 staged:
@@ -110,7 +128,17 @@ uninstall:
 	$(if $(DESTDIR),,-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change)
 	@echo "what was collected and what people decided stays in /var/lib/evscribe, policy and keys in /etc/evscribe (and /etc/systemd/system/evscribed.service.d), who could pull in /var/lib/evscribe-pull: remove them if nobody needs them"
 
-## package: a Debian package of what `make build` built
+## uninstall-data: take away what install-data put there; lakes, keys and settings stay
+uninstall-data:
+	$(if $(DESTDIR),,-systemctl disable --now evscribe-data-pull.timer)
+	rm -f $(bindir)/evscribe-data $(unitdir)/evscribe-data-pull.service $(unitdir)/evscribe-data-pull.timer
+	rm -f $(sharedir)/man/man8/evscribe-data.8 $(sharedir)/man/man8/evscribe-data-*.8
+	rm -f $(sharedir)/bash-completion/completions/evscribe-data $(sharedir)/zsh/site-functions/_evscribe-data
+	rm -f $(sharedir)/fish/vendor_completions.d/evscribe-data.fish
+	rm -rf $(datadocdir)
+	$(if $(DESTDIR),,-systemctl daemon-reload)
+
+## package: a Debian package of what `make build` built, and one of `make build-data`
 package:
 	@scripts/package
 
