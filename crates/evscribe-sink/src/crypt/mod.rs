@@ -22,7 +22,6 @@ mod tests;
 mod wrap;
 
 use std::{
-    fs::File,
     io::{self, Read, Seek, SeekFrom},
     path::Path,
     sync::Arc,
@@ -138,13 +137,14 @@ pub fn aad_prefix(place: &str) -> Vec<u8> {
 }
 
 /// The data key of a file that stands at `place` in its dataset, by whichever of
-/// `keys` opens it; `None` for a plain file.
+/// `keys` opens it; `None` for a plain file. The end of it, from the footer on, is
+/// all of `file` that is read.
 ///
 /// # Errors
 /// [`SinkError::NoKey`], [`SinkError::OtherPlace`], [`SinkError::KeyMetadata`],
 /// [`SinkError::Tampered`]; [`SinkError::Io`] where it cannot be read.
 pub fn data_key_of(
-    file: &mut File,
+    file: &mut (impl Read + Seek),
     place: &str,
     keys: &Keyring,
 ) -> Result<Option<DataKey>, SinkError> {
