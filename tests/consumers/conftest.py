@@ -1,14 +1,13 @@
 """Imports the project's recordings once, at level full and at level class."""
 
 import json
+import shutil
 from pathlib import Path
 
+import pyarrow.dataset as ds
 import pytest
 
-from command import RECORDINGS, evscribe
-
-# Two seconds before midnight: longer recordings are of two dates.
-STARTED_AT = "2026-11-23T23:59:58Z"
+from command import AFTER, BEFORE, RECORDINGS, STARTED_AT, evscribe, keypair
 
 
 def imported(folder: Path, level: str) -> Path:
@@ -33,3 +32,44 @@ def class_dataset(tmp_path_factory):
 def stats(dataset):
     """What evscribe itself counts."""
     return json.loads(evscribe("data", "stats", dataset, "--json"))
+
+
+@pytest.fixture(scope="session")
+def beside(dataset, tmp_path_factory):
+    """A directory in which the dataset is called `dataset`."""
+    folder = tmp_path_factory.mktemp("beside")
+    (folder / "dataset").symlink_to(dataset)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def half(dataset, tmp_path_factory):
+    """A copy whose files of the second date are no Parquet: who opens one fails."""
+    copy = tmp_path_factory.mktemp("half") / "dataset"
+    shutil.copytree(dataset, copy)
+    damaged = sorted((copy / "events" / f"date={AFTER}").rglob("*.parquet"))
+    assert damaged, "the recordings should reach over midnight"
+    for file in damaged:
+        file.write_bytes(b"not Parquet " * 1000)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def rows_before(dataset):
+    files = (dataset / "events" / f"date={BEFORE}").rglob("*.parquet")
+    return ds.dataset([str(file) for file in files]).count_rows()
+
+
+@pytest.fixture(scope="session")
+def team(tmp_path_factory):
+    """The secret key of who may read."""
+    return keypair(tmp_path_factory.mktemp("keys"), "team")
+
+
+@pytest.fixture(scope="session")
+def encrypted(tmp_path_factory, team):
+    """The same as `dataset`, for the team."""
+    folder = tmp_path_factory.mktemp("encrypted") / "dataset"
+    how = ["--level", "full", "--started-at", STARTED_AT, "--recipient", f"{team}.pub"]
+    evscribe("import", *RECORDINGS, "--out", folder, *how)
+    return folder

@@ -15,35 +15,13 @@ import pytest
 
 import document
 import evscribe_kms
-from command import RECORDINGS, evscribe
-from conftest import STARTED_AT
-
-TABLES = ["events", "touch", "marks", "devices"]
-
-
-def keypair(folder, name):
-    evscribe("keys", "generate", folder / name)
-    return folder / name
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory):
-    """The secret key of who may read."""
-    return keypair(tmp_path_factory.mktemp("keys"), "team")
+from command import evscribe, keypair
+from document import TABLES
 
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory):
     return keypair(tmp_path_factory.mktemp("keys"), "stranger")
-
-
-@pytest.fixture(scope="module")
-def encrypted(tmp_path_factory, team):
-    """The dataset of the other tests, for the team."""
-    folder = tmp_path_factory.mktemp("encrypted") / "dataset"
-    how = ["--level", "full", "--started-at", STARTED_AT, "--recipient", f"{team}.pub"]
-    evscribe("import", *RECORDINGS, "--out", folder, *how)
-    return folder
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -1,7 +1,6 @@
 """Readers that filter by date or host open only the files of that date or host."""
 
 import re
-import shutil
 from datetime import date
 
 import duckdb
@@ -10,25 +9,7 @@ import polars as pl
 import pyarrow.dataset as ds
 import pytest
 
-BEFORE, AFTER = "2026-11-23", "2026-11-24"
-
-
-@pytest.fixture(scope="module")
-def half(dataset, tmp_path_factory):
-    """A copy whose files of the second date are no Parquet: who opens one fails."""
-    copy = tmp_path_factory.mktemp("half") / "dataset"
-    shutil.copytree(dataset, copy)
-    damaged = sorted((copy / "events" / f"date={AFTER}").rglob("*.parquet"))
-    assert damaged, "the recordings should reach over midnight"
-    for file in damaged:
-        file.write_bytes(b"not Parquet " * 1000)
-    return copy
-
-
-@pytest.fixture(scope="module")
-def rows_before(dataset):
-    files = (dataset / "events" / f"date={BEFORE}").rglob("*.parquet")
-    return ds.dataset([str(file) for file in files]).count_rows()
+from command import AFTER, BEFORE
 
 
 def sql(dataset):

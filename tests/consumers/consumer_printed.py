@@ -14,14 +14,6 @@ README = (REPO / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def beside(dataset, tmp_path_factory):
-    """A directory in which the dataset is called `dataset`."""
-    folder = tmp_path_factory.mktemp("beside")
-    (folder / "dataset").symlink_to(dataset)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def printed(dataset):
     lines = evscribe("data", "stats", dataset).splitlines()
 

@@ -1,4 +1,4 @@
-"""Four readers, each asked in its own words: how much is there of what?
+"""Six readers, each asked in its own words: how much is there of what?
 
 A summary is the same whoever makes it: rows, nulls per column, sums, the words
 of each dictionary column with their counts, rows per date and host, first and
@@ -140,6 +140,38 @@ def pandas_reads(dataset, table):
         "span": tuple(span),
         "axes": int(data["axes"].map(len).sum()) if table == "devices" else 0,
     }
+
+
+def spark_reads(spark, dataset, table):
+    from pyspark.sql import functions as f
+
+    data = spark.read.parquet(f"{dataset}/{table}").cache()
+    sums, words = names(table)
+
+    def count(name):
+        return dict(map(tuple, data.where(f.col(name).isNotNull()).groupBy(f.col(name).cast("string")).count().collect()))
+
+    axes = f.sum(f.size("axes")) if table == "devices" else f.lit(0)
+    (one,) = data.select(
+        f.count("*").alias("rows"),
+        *(f.count_if(f.col(name).isNull()).alias(f"null {name}") for name in columns(table)),
+        *(f.coalesce(f.sum(f.col(name).cast("long")), f.lit(0)).alias(f"sum {name}") for name in sums),
+        f.min(f.unix_micros("time")).alias("first"),
+        f.max(f.unix_micros("time")).alias("last"),
+        axes.alias("axes"),
+    ).collect()
+    found = {
+        "rows": one["rows"],
+        "nulls": {name: one[f"null {name}"] for name in columns(table)},
+        "sums": {name: one[f"sum {name}"] for name in sums},
+        "words": {name: count(name) for name in words},
+        "dates": count("date"),
+        "hosts": count("host"),
+        "span": (one["first"], one["last"]),
+        "axes": one["axes"],
+    }
+    data.unpersist()
+    return found
 
 
 READERS = {
