@@ -57,6 +57,19 @@ def it_gives_pyarrow_fragments_of_one_date(dataset):
     assert 0 < len(chosen) < len(events.files)
 
 
+def it_lets_polars_say_how_many_files_it_left_out(dataset):
+    files = list((dataset / "events").rglob("*.parquet"))
+    chosen = [file for file in files if f"/date={AFTER}/" in str(file)]
+
+    def scanned(events):
+        first, others = re.search(r"Parquet SCAN \[(\S+?), \.\.\. (\d+) other sources", events.explain()).groups()
+        return first, int(others) + 1
+
+    after = frame(dataset).filter(pl.col("date") == date.fromisoformat(AFTER))
+    assert scanned(frame(dataset))[1] == len(files)
+    assert scanned(after) == (str(min(chosen)), len(chosen))
+
+
 def it_lets_duckdb_say_how_many_files_it_left_out(dataset):
     files = list((dataset / "events").rglob("*.parquet"))
     chosen = [file for file in files if f"/date={AFTER}/" in str(file)]
