@@ -2,12 +2,15 @@
 //!
 //! Source: measured on recordings of real mice and touchpads, 2026.
 
+use std::sync::Arc;
+
 use parquet::{
     basic::{Compression, Encoding, ZstdLevel},
+    encryption::encrypt::FileEncryptionProperties,
     errors::ParquetError,
     file::{
         metadata::{KeyValue, SortingColumn},
-        properties::{EnabledStatistics, WriterProperties},
+        properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
     },
     schema::types::ColumnPath,
 };
@@ -17,6 +20,9 @@ use crate::{Provenance, SegmentId, Table, WRITER_VERSION, crypt::FileKey};
 /// Rows of a row group: 10 k rows cost 8 % more bytes, 1 M save 1 %.
 pub(crate) const ROW_GROUP_ROWS: usize = 64 * 1024;
 
+/// More than the values of a column take in a row group.
+const PAGE_BYTES: usize = 4 << 20;
+
 /// Level of zstd: 9 saves 1 to 3 %.
 pub(crate) const ZSTD_LEVEL: i32 = 3;
 
@@ -24,9 +30,8 @@ pub(crate) const ZSTD_LEVEL: i32 = 3;
 /// for events and touch, [`properties`] for the others.
 pub(crate) const DELTA: [&str; 5] = ["time", "until", "dx", "dy", "stroke"];
 
-/// Columns that are split by byte: high bytes repeat, low ones do not. Only
-/// `pages` writes them.
-#[cfg(test)]
+/// Columns that are split by byte: high bytes repeat, low ones do not. `pages`
+/// does it for sealed files, [`concatenated`] for others.
 pub(crate) const SPLIT: [&str; 2] = ["x", "y"];
 
 /// Statistics by column chunk: enough to skip row groups, a page index is not
@@ -76,6 +81,46 @@ pub(crate) fn properties(
     if let Some(key) = crypt {
         builder = builder.with_file_encryption_properties(key.properties()?);
     }
+    Ok(delta(table, builder).build())
+}
+
+/// The properties of a file of rows of several sealed files, for crate parquet's
+/// own writer: laid out as these are. It has no key-value metadata yet.
+///
+/// # Errors
+/// As [`properties`].
+pub fn concatenated(
+    table: Table,
+    encryption: Option<Arc<FileEncryptionProperties>>,
+) -> Result<WriterProperties, ParquetError> {
+    let by_time = SortingColumn { column_idx: 0, descending: false, nulls_first: false };
+    let mut builder = WriterProperties::builder()
+        .set_created_by(WRITER_VERSION.to_owned())
+        .set_compression(compression(table)?)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        // A page a column chunk, as `pages` makes them.
+        .set_data_page_row_count_limit(ROW_GROUP_ROWS)
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_statistics_enabled(STATISTICS)
+        .set_offset_index_disabled(true)
+        .set_bloom_filter_enabled(false)
+        .set_sorting_columns(Some(vec![by_time]));
+    if let Some(encryption) = encryption {
+        builder = builder.with_file_encryption_properties(encryption);
+    }
+    for name in SPLIT {
+        if table.columns().iter().any(|column| column.name == name) {
+            let path = ColumnPath::from(name);
+            builder = builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT);
+        }
+    }
+    Ok(delta(table, builder).build())
+}
+
+/// Has the columns of that table delta-encoded that are.
+fn delta(table: Table, mut builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
     for name in DELTA {
         if table.columns().iter().any(|column| column.name == name) {
             let path = ColumnPath::from(name);
@@ -84,5 +129,5 @@ pub(crate) fn properties(
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
         }
     }
-    Ok(builder.build())
+    builder
 }

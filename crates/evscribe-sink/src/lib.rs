@@ -53,6 +53,7 @@ pub use forget::{Forget, Forgotten};
 #[doc(hidden)]
 pub use journal::bare as bare_journal;
 pub use journal::{Damage, DamageKind};
+pub use layout::concatenated;
 pub use keys::{KEY_BYTES, Keys, sha256_file};
 pub use ledger::Fact;
 pub use manifest::{Line, MANIFEST, SealedFile};
@@ -62,7 +63,7 @@ pub use provenance::{Clock, Provenance, SegmentId, WRITER_VERSION};
 pub use recover::{RecoveredJournal, Recovery, recover};
 pub use retention::{RemovedFile, Retention};
 pub use seal::{Highest, REASON_CRASH, REASON_JOURNAL_DAMAGED};
-pub use segment::SegmentWriter;
+pub use segment::{SegmentWriter, place};
 pub use store::Store;
 pub use table::{SCHEMA_VERSION, Table};
 pub use tombstones::{TOMBSTONES, Tombstone};

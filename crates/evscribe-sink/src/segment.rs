@@ -15,7 +15,8 @@ use crate::{
     error::At,
     manifest::{self, Line, SealedFile},
 };
-pub(crate) use file::{OpenFile, Whole, partition, place};
+pub use file::place;
+pub(crate) use file::{OpenFile, Whole, partition};
 
 const DAY_US: i64 = 86_400_000_000;
 

@@ -37,7 +37,8 @@ pub struct Tombstone {
 
 impl Tombstone {
     /// Whether rows of that time were forgotten.
-    pub(crate) fn contains(&self, at_us: i64) -> bool {
+    #[must_use]
+    pub fn contains(&self, at_us: i64) -> bool {
         (self.from_us..self.until_us).contains(&at_us)
     }
 }

@@ -9,7 +9,7 @@ use parquet::{
 use zeroize::Zeroizing;
 
 use super::{
-    SecretKey, aad_prefix,
+    PublicKey, SecretKey, aad_prefix,
     key::{SECRET, read_secret},
     wrap,
 };
@@ -136,6 +136,12 @@ impl Keyring {
     /// Ids of the secret keys, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.secrets.keys().map(String::as_str)
+    }
+
+    /// Their public keys, without names.
+    #[must_use]
+    pub fn publics(&self) -> Vec<PublicKey> {
+        self.secrets.values().map(SecretKey::public).collect()
     }
 
     /// The data key of a file with that key metadata.

@@ -162,6 +162,24 @@ pub fn data_key_of(
     keys.key_at(place, &metadata.key_metadata).map(Some)
 }
 
+/// Ids of the keys that a file is encrypted for, in its order: the workstation's
+/// own last; `None` for a plain file. The end of it, from the footer on, is all
+/// that is read. Nobody vouches for them: they are in the clear.
+///
+/// # Errors
+/// Those of reading; inside, [`SinkError::Tampered`] or [`SinkError::KeyMetadata`]
+/// where the file does not say it.
+pub fn recipient_ids(
+    file: &mut (impl Read + Seek),
+) -> io::Result<Result<Option<Vec<String>>, SinkError>> {
+    if !is_encrypted(file)? {
+        return Ok(Ok(None));
+    }
+    let damaged = || SinkError::Tampered { what: "what says how it is encrypted".into() };
+    let metadata = CryptoMetadata::read(file)?.ok_or_else(damaged);
+    Ok(metadata.and_then(|metadata| key_ids(&metadata.key_metadata)).map(Some))
+}
+
 /// Whether it is a Parquet file with an encrypted footer; what is too short to
 /// be any is not. Leaves the position where it likes.
 ///

@@ -1,12 +1,6 @@
 //! One sealed file, opened for reading; whatever it holds, an error, no panic.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{collections::HashMap, path::Path, str::FromStr};
 
 use arrow::{
     array::{
@@ -15,24 +9,9 @@ use arrow::{
     },
     datatypes::{Int16Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
-use parquet::{
-    arrow::{
-        ProjectionMask,
-        arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
-    },
-    errors::ParquetError,
-    file::metadata::{ParquetMetaData, RowGroupMetaData},
-};
 
-use crate::{
-    Provenance, SCHEMA_VERSION, SinkError, Table,
-    crypt::{self, Keyring, modules},
-    error::{At, InFile},
-    provenance::key,
-};
-
-/// Rows read at once.
-const READ_ROWS: usize = 8192;
+use super::table_file::TableFile;
+use crate::{Provenance, SinkError, Table, crypt::Keyring, provenance::key};
 
 /// What a file's metadata says.
 #[derive(Clone, Debug)]
@@ -54,103 +33,36 @@ impl Meta {
     }
 }
 
-/// A file whose footer, metadata and schema are in order.
+/// A sealed file whose footer, metadata and schema are in order.
 #[derive(Debug)]
 pub(crate) struct Sealed {
-    path: PathBuf,
+    file: TableFile,
     pub(crate) meta: Meta,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
-    /// The file once more, where it is encrypted.
-    encrypted: Option<File>,
     /// Head of the ledger it was sealed under.
     pub(crate) ledger_head: Option<String>,
-    metadata: HashMap<String, String>,
-    builder: ParquetRecordBatchReaderBuilder<File>,
-}
-
-fn malformed(path: &Path, why: impl Into<String>) -> SinkError {
-    SinkError::Malformed { path: path.into(), why: why.into() }
-}
-
-fn tampered(path: &Path, error: &dyn std::fmt::Display) -> SinkError {
-    let source = Box::new(SinkError::Tampered { what: error.to_string() });
-    SinkError::Decrypt { path: path.into(), source }
-}
-
-/// Keeps a fault of the Parquet reader on hostile bytes from ending the process.
-fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, SinkError>) -> Result<T, SinkError> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(malformed(path, "the parquet reader gives it up")))
 }
 
 impl Sealed {
     /// Opens the file at `place`, relative to `directory`, by whichever key of
     /// `keys` opens it, where it is encrypted.
     pub(crate) fn open(directory: &Path, place: &str, keys: &Keyring) -> Result<Self, SinkError> {
-        let path = directory.join(place);
-        guarded(&path, || {
-            let mut file = File::open(&path).at("open", &path)?;
-            let bytes = file.metadata().at("read", &path)?.len();
-            let key = crypt::data_key_of(&mut file, place, keys).map_err(|error| match error {
-                SinkError::Io { doing, source, .. } => {
-                    SinkError::Io { doing, path: path.clone(), source }
-                }
-                error => SinkError::Decrypt { path: path.clone(), source: Box::new(error) },
-            })?;
-            let mut options = ArrowReaderOptions::new();
-            if let Some(key) = &key {
-                let decryption = key.decryption(place).in_file(&path)?;
-                options = options.with_file_decryption_properties(decryption);
-            }
-            let is_encrypted = key.is_some();
-            let encrypted = is_encrypted.then(|| file.try_clone().at("open", &path)).transpose()?;
-            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
-                .map_err(|source| match source {
-                    // The disk is at fault, not what is on it.
-                    ParquetError::External(_) => SinkError::Parquet { path: path.clone(), source },
-                    source if is_encrypted => tampered(&path, &source),
-                    source => SinkError::Parquet { path: path.clone(), source },
-                })?;
-            let footer = builder.metadata().file_metadata();
-            let pairs: HashMap<&str, &str> = footer
-                .key_value_metadata()
-                .into_iter()
-                .flatten()
-                .filter_map(|pair| Some((pair.key.as_str(), pair.value.as_deref()?)))
-                .collect();
-            let meta = read_meta(&path, &pairs)?;
-            let schema = meta.table.schema();
-            if builder.schema().fields() != schema.fields() {
-                let differs = schema
-                    .fields()
-                    .iter()
-                    .find(|field| !builder.schema().fields().iter().any(|found| found == *field));
-                let which = differs.map_or("a column too many or another order".into(), |field| {
-                    format!("column `{}`", field.name())
-                });
-                return Err(malformed(
-                    &path,
-                    format!("schema is not that of table {}: {which}", meta.table.name()),
-                ));
-            }
-            let rows = u64::try_from(footer.num_rows()).unwrap_or(0);
-            let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
-            let metadata: HashMap<String, String> = pairs.into_iter().map(own).collect();
-            let ledger_head = metadata.get(key::LEDGER_HEAD).cloned();
-            let path = path.clone();
-            Ok(Self { path, meta, rows, bytes, encrypted, ledger_head, metadata, builder })
-        })
+        let file = TableFile::open(directory, place, keys)?;
+        let meta = read_meta(file.path(), file.table(), file.metadata())?;
+        let (rows, bytes) = (file.rows(), file.bytes());
+        let ledger_head = file.metadata().get(key::LEDGER_HEAD).cloned();
+        Ok(Self { file, meta, rows, bytes, ledger_head })
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
-        self.encrypted.is_some()
+        self.file.is_encrypted()
     }
 
     /// What the metadata says of all rows; `subject` and `session` are columns.
     pub(crate) fn provenance(&self, subject: &str, session: &str) -> Result<Provenance, SinkError> {
-        Provenance::from_metadata(&self.metadata, subject, session)
-            .ok_or_else(|| malformed(&self.path, "its metadata cannot be read"))
+        Provenance::from_metadata(self.file.metadata(), subject, session)
+            .ok_or_else(|| malformed(self.file.path(), "its metadata cannot be read"))
     }
 
     /// Reads the columns, in batches; `each` may end it by an error.
@@ -169,57 +81,24 @@ impl Sealed {
         rows: usize,
         mut each: impl FnMut(&Meta, &RecordBatch) -> Result<(), SinkError>,
     ) -> Result<(), SinkError> {
-        let Self { path, meta, builder, encrypted, .. } = self;
-        guarded(&path, || {
-            if let Some(file) = &encrypted {
-                check_lengths(file, &path, builder.metadata())?;
-            }
-            let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-            let reader = builder
-                .with_projection(mask)
-                .with_batch_size(READ_ROWS.min(rows))
-                .with_limit(rows)
-                .build();
-            for batch in
-                reader.map_err(|source| SinkError::Parquet { path: path.clone(), source })?
-            {
-                let batch = batch.map_err(|error| {
-                    if encrypted.is_some() {
-                        tampered(&path, &error)
-                    } else {
-                        malformed(&path, error.to_string())
-                    }
-                })?;
-                each(&meta, &batch)?;
-            }
-            Ok(())
-        })
+        let Self { file, meta, .. } = self;
+        file.read_some(columns, rows, |batch| each(&meta, batch))
     }
 }
 
-/// Checks what no key checks in an encrypted file: the lengths of its modules.
-fn check_lengths(file: &File, path: &Path, metadata: &ParquetMetaData) -> Result<(), SinkError> {
-    for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
-        let (begin, length) = column.byte_range();
-        if !modules::fill(file, begin, begin.saturating_add(length)).at("read", path)? {
-            return Err(tampered(path, &"the lengths of its pages"));
-        }
-    }
-    Ok(())
+pub(super) fn malformed(path: &Path, why: impl Into<String>) -> SinkError {
+    SinkError::Malformed { path: path.into(), why: why.into() }
 }
 
-fn read_meta(path: &Path, pairs: &HashMap<&str, &str>) -> Result<Meta, SinkError> {
+fn read_meta(
+    path: &Path,
+    table: Table,
+    pairs: &HashMap<String, String>,
+) -> Result<Meta, SinkError> {
     let get = |key: &str| {
-        pairs
-            .get(key)
-            .copied()
-            .ok_or_else(|| malformed(path, format!("metadata `{key}` is missing")))
+        let value = pairs.get(key).map(String::as_str);
+        value.ok_or_else(|| malformed(path, format!("metadata `{key}` is missing")))
     };
-    let version: u32 = number(path, key::SCHEMA_VERSION, get(key::SCHEMA_VERSION)?)?;
-    if version > SCHEMA_VERSION {
-        return Err(SinkError::NewerSchema { path: path.into(), found: version });
-    }
-    get(key::WRITER_VERSION)?;
     let clock = get(key::CLOCK)?;
     if clock == "boottime" {
         for key in [key::NOTICE, key::ACKNOWLEDGEMENT, key::POLICY] {
@@ -231,10 +110,8 @@ fn read_meta(path: &Path, pairs: &HashMap<&str, &str>) -> Result<Meta, SinkError
             format!("metadata `{}` is `{clock}`: no known clock", key::CLOCK),
         ));
     }
-    let table = get(key::TABLE)?;
     Ok(Meta {
-        table: Table::named(table)
-            .ok_or_else(|| malformed(path, format!("there is no table `{table}`")))?,
+        table,
         host: get(key::HOST)?.to_owned(),
         boot: get(key::BOOT)?.to_owned(),
         segment: get(key::SEGMENT)?.to_owned(),
@@ -244,7 +121,7 @@ fn read_meta(path: &Path, pairs: &HashMap<&str, &str>) -> Result<Meta, SinkError
     })
 }
 
-fn number<T: FromStr>(path: &Path, key: &str, text: &str) -> Result<T, SinkError> {
+pub(super) fn number<T: FromStr>(path: &Path, key: &str, text: &str) -> Result<T, SinkError> {
     text.parse().map_err(|_| malformed(path, format!("metadata `{key}` is `{text}`: no number")))
 }
 

@@ -7,10 +7,12 @@ mod head;
 mod openers;
 mod part;
 mod stats;
+mod table_file;
 mod verify;
 
 pub use head::{Head, head, tail};
 pub use openers::{Openers, openers};
 pub use part::make_part;
 pub use stats::{DeviceStats, MarkStats, Stats, stats};
+pub use table_file::TableFile;
 pub use verify::{Problem, VerifyReport, verify};

@@ -5,7 +5,7 @@ use std::{fs::File, path::Path};
 use super::file::Sealed;
 use crate::{
     SinkError,
-    crypt::{CryptoMetadata, Keyring, is_encrypted, key_ids},
+    crypt::{Keyring, recipient_ids},
     dataset::Tree,
     error::At,
 };
@@ -38,10 +38,5 @@ pub fn openers(directory: &Path, keyring: &Keyring) -> Result<Vec<Openers>, Sink
 }
 
 fn ids(path: &Path) -> Result<Option<Vec<String>>, SinkError> {
-    let mut file = File::open(path).at("open", path)?;
-    if !is_encrypted(&mut file).at("read", path)? {
-        return Ok(None);
-    }
-    let metadata = CryptoMetadata::read(&mut file).at("read", path)?;
-    metadata.map(|metadata| key_ids(&metadata.key_metadata)).unwrap_or(Ok(Vec::new())).map(Some)
+    recipient_ids(&mut File::open(path).at("open", path)?).at("read", path)?
 }

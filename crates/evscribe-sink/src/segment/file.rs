@@ -165,8 +165,12 @@ pub(crate) fn partition(table: Table, host: &str, at_us: i64) -> Result<String, 
     Ok(format!("{}/date={}/host={host}", table.name(), utc(at_us)?.date()))
 }
 
-/// Where the file of a segment is whose first row is at `first_us`.
-pub(crate) fn place(
+/// Where the file of a segment is whose first row is at `first_us`, µs since
+/// 1970-01-01 UTC.
+///
+/// # Errors
+/// [`SinkError::Time`] where that is no time.
+pub fn place(
     table: Table,
     host: &str,
     segment: &str,
