@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,8 +15,9 @@ import pyarrow.parquet.encryption as pe
 import pytest
 
 import document
+import engines
 import evscribe_kms
-from command import evscribe, keypair
+from command import AFTER, BEFORE, evscribe, keypair
 from document import TABLES
 
 
@@ -35,6 +37,29 @@ def it_reads_the_rows_that_a_plain_file_has(dataset, encrypted, team, table):
     for name in sums:
         assert pc.sum(read[name]) == pc.sum(plain[name]), name
     assert read.sort_by(by)["time"] == plain.sort_by(by)["time"]
+
+
+@pytest.mark.parametrize("reader", engines.THROUGH_PYARROW)
+@pytest.mark.parametrize("table", TABLES)
+def it_counts_and_sums_as_evscribe_does_of_the_plain_files(dataset, encrypted, team, table, reader):
+    """polars and DuckDB know no keys; they take what pyarrow opens."""
+    data = evscribe_kms.dataset(encrypted / table, team)
+    assert engines.THROUGH_PYARROW[reader](data, table) == engines.said_by_evscribe(dataset, table)
+
+
+def it_opens_the_files_of_a_date_alone_for_polars_and_duckdb(encrypted, team, rows_before, tmp_path):
+    """Half of the files are damaged: who opens one fails."""
+    shutil.copytree(encrypted / "events", tmp_path / "events")
+    for file in (tmp_path / "events" / f"date={AFTER}").rglob("*.parquet"):
+        file.write_bytes(b"not Parquet " * 1000)
+    events = evscribe_kms.dataset(tmp_path / "events", team)
+    scanned = pl.scan_pyarrow_dataset(events)
+    with pytest.raises(Exception):
+        duckdb.sql("SELECT sum(dx) FROM events").fetchall()
+    with pytest.raises(Exception):
+        scanned.select(pl.col("dx").sum()).collect()
+    assert duckdb.sql(f"SELECT count(*) FROM events WHERE date = '{BEFORE}'").fetchall() == [(rows_before,)]
+    assert len(scanned.filter(pl.col("date") == BEFORE).collect()) == rows_before
 
 
 def it_prunes_by_statistics_as_in_a_plain_file(encrypted, team):

@@ -47,7 +47,10 @@ def said_by_evscribe(dataset, table):
 
 
 def pyarrow_reads(dataset, table):
-    data = ds.dataset(dataset / table, partitioning="hive").to_table()
+    return pyarrow_sums(ds.dataset(dataset / table, partitioning="hive").to_table(), table)
+
+
+def pyarrow_sums(data, table):
     sums, words = names(table)
 
     def count(name):
@@ -68,7 +71,10 @@ def pyarrow_reads(dataset, table):
 
 
 def polars_reads(dataset, table):
-    data = pl.scan_parquet(f"{dataset}/{table}/**/*.parquet", hive_partitioning=True)
+    return polars_sums(pl.scan_parquet(f"{dataset}/{table}/**/*.parquet", hive_partitioning=True), table)
+
+
+def polars_sums(data, table):
     sums, words = names(table)
 
     def one(*what):
@@ -93,18 +99,22 @@ def polars_reads(dataset, table):
 
 
 def duckdb_reads(dataset, table):
-    data = f"read_parquet('{dataset}/{table}/**/*.parquet', hive_partitioning = true)"
+    files = f"read_parquet('{dataset}/{table}/**/*.parquet', hive_partitioning = true)"
+    return duckdb_sums(duckdb.default_connection(), files, table)
+
+
+def duckdb_sums(connection, data, table):
     sums, words = names(table)
 
     def one(what):
-        return duckdb.sql(f"SELECT {what} FROM {data}").fetchall()[0]
+        return connection.sql(f"SELECT {what} FROM {data}").fetchall()[0]
 
     def each(of, what):
         return dict(zip(of, one(", ".join(what.format(f'"{name}"') for name in of))))
 
     def count(name):
         return dict(
-            duckdb.sql(
+            connection.sql(
                 f"SELECT CAST({name} AS VARCHAR), count(*) FROM {data} WHERE {name} IS NOT NULL GROUP BY 1"
             ).fetchall()
         )
@@ -122,7 +132,10 @@ def duckdb_reads(dataset, table):
 
 
 def pandas_reads(dataset, table):
-    data = pd.read_parquet(dataset / table)
+    return pandas_sums(pd.read_parquet(dataset / table), table)
+
+
+def pandas_sums(data, table):
     sums, words = names(table)
 
     def count(name):
@@ -179,4 +192,19 @@ READERS = {
     "polars": polars_reads,
     "duckdb": duckdb_reads,
     "pandas": pandas_reads,
+}
+
+
+def duckdb_through_pyarrow(data, table):
+    with duckdb.connect() as connection:
+        connection.register("files", data)
+        return duckdb_sums(connection, "files", table)
+
+
+# The same readers, given a dataset that pyarrow opened: with a key, say.
+THROUGH_PYARROW = {
+    "pyarrow": lambda data, table: pyarrow_sums(data.to_table(), table),
+    "polars": lambda data, table: polars_sums(pl.scan_pyarrow_dataset(data), table),
+    "duckdb": duckdb_through_pyarrow,
+    "pandas": lambda data, table: pandas_sums(data.to_table().to_pandas(), table),
 }
