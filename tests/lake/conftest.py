@@ -16,3 +16,34 @@ def s3(tmp_path_factory):
     server = S3(tmp_path_factory.mktemp("s3")).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def fifty():
+    """Fifty workstations, of which three have a file of some MB, two of these behind a
+    link that can be made bad."""
+    from workstations import Fleet
+
+    made = Fleet(50, longer={0: 250_000, 1: 250_000, 2: 250_000}, linked=(1, 2))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def fleet(fifty):
+    """The same, put right after each test."""
+    yield fifty
+    fifty.put_right()
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """A folder for a lake; what is around it is to stay as it is."""
+    return tmp_path / "around" / "lake"
+
+
+@pytest.fixture
+def puller(fleet, lake, tmp_path):
+    from pulling import Puller
+
+    return Puller(fleet, str(lake), tmp_path)
