@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use evscribe_sink::SinkError;
 
+use crate::Place;
+
 /// Why the lake could not do what was asked.
 ///
 /// Whatever fails, files of the lake are whole, and what its records say is so.
@@ -64,9 +66,56 @@ pub enum LakeError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file of the lake is not what the record says, or does not open: bring the
+    /// key, or pull it again, or leave it out (`--skip-bad`).
+    #[error("{path} cannot be used; it was left as it is")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: SinkError,
+    },
+    /// A file that is written anew is for keys of which only the id is known: name
+    /// them, or choose others.
+    #[error(
+        "{path} is also for the keys {missing}, whose public keys are not known here: give each as --recipient, with the others that shall read it, or choose other recipients"
+    )]
+    Recipients {
+        /// The file.
+        path: String,
+        /// Ids of the keys.
+        missing: String,
+    },
     /// A dataset's file or its keys.
     #[error(transparent)]
     Sink(#[from] SinkError),
+}
+
+impl LakeError {
+    /// Whether a file is encrypted for keys that are not at hand.
+    #[must_use]
+    pub fn lacks_key(&self) -> bool {
+        match self {
+            Self::File { source, .. } | Self::Sink(source) => source.lacks_key(),
+            _ => false,
+        }
+    }
+
+    /// Of a file of the lake: but for what the disk is to blame for.
+    pub(crate) fn file(place: &Place, path: &str, source: SinkError) -> Self {
+        match source {
+            SinkError::Io { source: ref error, .. } if error.kind() != io::ErrorKind::NotFound => {
+                Self::Sink(source)
+            }
+            source => Self::File { path: place.shown(path), source },
+        }
+    }
+
+    /// As [`LakeError::file`], in these words.
+    pub(crate) fn bad(place: &Place, path: &str, why: &str) -> Self {
+        let source = SinkError::Malformed { path: path.into(), why: why.into() };
+        Self::File { path: place.shown(path), source }
+    }
 }
 
 /// Says of a failed call what was being done, and to which file.

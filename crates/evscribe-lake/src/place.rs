@@ -7,18 +7,19 @@
 //! | one at a time | a lock of the kernel | an object with a lease |
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 use url::Url;
 
 use crate::error::{At, InStore};
+use crate::steps::Steps;
 use crate::{Held, LakeError, lock};
 
 /// What is ours in a lake.
@@ -34,6 +35,7 @@ pub struct Place {
     root: Root,
     /// Where files lie while they are worked on.
     work: PathBuf,
+    steps: Steps,
 }
 
 #[derive(Clone, Debug)]
@@ -108,7 +110,19 @@ impl Place {
         };
         let work = work.map_or(default_work, Path::to_path_buf);
         fs::create_dir_all(&work).at("create", &work)?;
-        Ok(Self { root, work })
+        Ok(Self { root, work, steps: Steps::default() })
+    }
+
+    /// The lake in that storage.
+    #[cfg(test)]
+    pub(crate) fn of_store(store: Arc<dyn ObjectStore>, work: &Path) -> Self {
+        let url = Url::parse("s3://bucket/").unwrap();
+        let root = Root::Store { store, prefix: object_store::path::Path::default(), url };
+        Self { root, work: work.into(), steps: Steps::default() }
+    }
+
+    pub(crate) fn steps(&self) -> &Steps {
+        &self.steps
     }
 
     /// The lake's folder; `None` where it is elsewhere.
@@ -222,11 +236,42 @@ impl Place {
         }
     }
 
+    /// The last `bytes` bytes of the file at `path`; all where it is shorter.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`], [`LakeError::Store`].
+    pub async fn tail(&self, path: &str, bytes: u64) -> Result<Vec<u8>, LakeError> {
+        match &self.root {
+            Root::Folder(folder) => {
+                let path = folder.join(path);
+                blocking(move || {
+                    let mut tail = Vec::new();
+                    let read = File::open(&path).and_then(|mut file| {
+                        let length = file.metadata()?.len();
+                        file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
+                        file.take(bytes).read_to_end(&mut tail)
+                    });
+                    read.at("read", &path)?;
+                    Ok(tail)
+                })
+                .await
+            }
+            Root::Store { store, prefix, .. } => {
+                let range = Some(GetRange::Suffix(bytes));
+                let options = GetOptions { range, ..GetOptions::default() };
+                let found = store.get_opts(&self.key(prefix, path), options).await;
+                let found = found.in_store("read", path)?.bytes().await;
+                Ok(found.in_store("read", path)?.to_vec())
+            }
+        }
+    }
+
     /// Replaces a small file by `bytes`: whole or not at all, durably.
     ///
     /// # Errors
     /// [`LakeError::Io`], [`LakeError::Store`]; the file is as it was.
     pub async fn write(&self, path: &str, bytes: Vec<u8>) -> Result<(), LakeError> {
+        self.steps.step();
         match &self.root {
             Root::Folder(folder) => {
                 let (root, to, work) = (folder.clone(), folder.join(path), self.work.clone());
@@ -251,6 +296,7 @@ impl Place {
     /// # Errors
     /// [`LakeError::Io`], [`LakeError::Store`]; what was there is as it was.
     pub async fn put(&self, staged: &Path, path: &str) -> Result<(), LakeError> {
+        self.steps.step();
         match &self.root {
             Root::Folder(folder) => {
                 let (root, from, to) = (folder.clone(), staged.to_owned(), folder.join(path));
@@ -295,6 +341,7 @@ impl Place {
     /// # Errors
     /// [`LakeError::Io`], [`LakeError::Store`].
     pub async fn remove(&self, path: &str) -> Result<(), LakeError> {
+        self.steps.step();
         match &self.root {
             Root::Folder(folder) => {
                 let (root, path) = (folder.clone(), folder.join(path));
@@ -367,13 +414,13 @@ fn walk(root: &Path, below: &str) -> Result<Vec<Listed>, LakeError> {
     Ok(files)
 }
 
-fn sync_directory(path: &Path) -> Result<(), LakeError> {
+pub(crate) fn sync_directory(path: &Path) -> Result<(), LakeError> {
     File::open(path).and_then(|folder| folder.sync_all()).at("make durable", path)
 }
 
 /// Renames `from` to `to`, below `root`, making what is missing of folders; all of
 /// it durable.
-fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), LakeError> {
+pub(crate) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), LakeError> {
     File::open(from).and_then(|file| file.sync_all()).at("make durable", from)?;
     let parent = to.parent().unwrap_or(root);
     let missing: Vec<&Path> =

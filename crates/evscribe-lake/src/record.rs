@@ -42,6 +42,15 @@ pub struct LakeFile {
     pub sources: Vec<Source>,
 }
 
+impl LakeFile {
+    /// Whether it is, at `path`, the file that the workstation sealed, or that one
+    /// decrypted; not one that was merged.
+    #[must_use]
+    pub fn is_as_sealed(&self, path: &str) -> bool {
+        matches!(&*self.sources, [source] if source.sealed.path == path)
+    }
+}
+
 /// What the lake holds of one host: `_evscribe/hosts/<host>.json`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct HostRecord {
@@ -139,7 +148,7 @@ impl Erased {
     }
 }
 
-async fn read_json<T: for<'de> Deserialize<'de>>(
+pub(crate) async fn read_json<T: for<'de> Deserialize<'de>>(
     place: &Place,
     path: &str,
     version: impl Fn(&T) -> u32,
@@ -155,7 +164,11 @@ async fn read_json<T: for<'de> Deserialize<'de>>(
     }
 }
 
-async fn write_json(place: &Place, path: &str, value: &impl Serialize) -> Result<(), LakeError> {
+pub(crate) async fn write_json(
+    place: &Place,
+    path: &str,
+    value: &impl Serialize,
+) -> Result<(), LakeError> {
     let bytes = serde_json::to_vec(value)
         .map_err(|error| LakeError::Record { path: place.shown(path), why: error.to_string() })?;
     place.write(path, bytes).await
