@@ -58,9 +58,11 @@ class Workstation:
     folder: Path
     sealed: dict[str, dict]
     network: Network
+    authorized: str
     link: Link | None = None
     # What a test changed; put right again after it.
     is_touched: bool = field(default=False)
+    sealed_extra: list[str] = field(default_factory=list)
 
     @property
     def outbox(self) -> Path:
@@ -100,6 +102,21 @@ class Workstation:
         hidden = place.with_name(f".tmp-{place.name}")
         hidden.write_bytes(content)
         hidden.rename(place)
+
+    def seal(self, name: str, size: int) -> str:
+        """One more file, as long as that: bytes that nobody has a key for, between the
+        marks of an encrypted file. Whoever pulls without a key sees no difference."""
+        path = f"{os.path.dirname(self.longest())}/{name}.parquet"
+        content = b"PARE" + os.urandom(size - 8) + b"PARE"
+        place = self.folder / "sealed" / path
+        place.write_bytes(content)
+        os.chown(place, -1, UID)
+        place.chmod(0o640)
+        line = self.sealed[self.longest()]
+        self.sealed[path] = line | {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "bytes": size}
+        self.sealed_extra.append(path)
+        self.offer()
+        return path
 
     def entomb(self, path: str, new: bytes | None) -> str | None:
         """Its person had something of that file forgotten: it is written anew, or gone."""
@@ -158,6 +175,10 @@ class Workstation:
         command = [*within, SSHD, "-f", self.folder / "sshd_config", "-E", self.folder / "log"]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
+    def lets_in(self, whoever_has_the_key: bool) -> None:
+        self.is_touched = True
+        (self.folder / "authorized_keys").write_text(self.authorized if whoever_has_the_key else "")
+
     def stop(self) -> None:
         self.is_touched = True
         self.network.end(self.number)
@@ -176,6 +197,11 @@ class Workstation:
         if self.link:
             self.link.mend()
         (self.folder / "instead").unlink(missing_ok=True)
+        self.lets_in(True)
+        while self.sealed_extra:
+            path = self.sealed_extra.pop()
+            (self.folder / "sealed" / path).unlink()
+            self.sealed.pop(path)
         self.offer()
         if not self.network.processes(self.number):
             self.start().wait()
@@ -246,11 +272,12 @@ class Fleet:
         key = self.identity.with_suffix(".pub").read_text()
         served = self.folder / "served.sh"
         shutil.copy(HERE / "served.sh", served)
-        (folder / "authorized_keys").write_text(f'command="sh {served} {folder}",restrict {key}')
+        authorized = f'command="sh {served} {folder}",restrict {key}'
         (folder / "sshd_config").write_text(SSHD_CONFIG.format(folder=folder))
         (folder / "log").touch()
         by_path = {line["path"]: line for line in lines}
-        made = Workstation(number, f"h{place:02}", self.network.address(number), pseudonym, folder, by_path, self.network, link)
+        made = Workstation(number, f"h{place:02}", self.network.address(number), pseudonym, folder, by_path, self.network, authorized, link)
+        made.lets_in(True)
         made.offer()
         made.forget_what_was_asked()
         made.is_touched = False
