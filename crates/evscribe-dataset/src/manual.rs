@@ -29,23 +29,20 @@ pub(crate) fn run(dir: &Path) -> Result<ExitCode> {
         fs::create_dir_all(folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
     }
-    let mut program = Cli::command();
+    let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
-    let commands = program.get_subcommands().filter(|command| !command.is_hide_set());
-    for command in [&program].into_iter().chain(commands) {
-        let name = command.get_display_name().unwrap_or(NAME).to_owned();
-        if name.ends_with("-help") {
-            continue;
-        }
-        let mut page = Vec::new();
-        Man::new(command.clone().name(&name)).section(SECTION).render(&mut page)?;
-        let path = pages.join(format!("{name}.{SECTION}"));
-        fs::write(&path, page).with_context(|| format!("{} cannot be made", path.display()))?;
-    }
+    write_pages(&program, &pages).context("man pages")?;
     for (shell, folder) in shells {
         generate_to(shell, &mut Cli::command(), NAME, folder).context("completions")?;
     }
     // Bash finds a completion by the bare name of its command.
     fs::rename(bash.join("evscribe-data.bash"), bash.join(NAME)).context("completions")?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn write_pages(command: &clap::Command, dir: &Path) -> std::io::Result<()> {
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+        write_pages(inner, dir)?;
+    }
+    Man::new(command.clone()).section(SECTION).generate_to(dir).map(drop)
 }

@@ -1,21 +1,179 @@
 //! `evscribe-data query`: SQL over a dataset or a lake.
+//!
+//! ```text
+//! SQL ─► DataFusion ─► LakeTable::scan ─► listing, by date and host   ─► prune
+//!                                      ─► footers, opened and checked ─► lake: the book
+//!                                      ─► DataSourceExec ─► named ─► Parquet ─► reader
+//!     ◄─ rows ◄─ output ─► delivery
+//! ```
+//! Not handled: what the records of a lake say of its files. A query that runs
+//! while files are merged may be refused, because a file is gone.
 
+mod delivery;
+mod fault;
+mod footer;
+mod lake;
+mod listing;
+mod named;
+mod output;
+mod prune;
+mod reader;
+mod report;
+mod session;
+mod source;
+mod table;
+
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{SQLOptions, SessionContext};
+use futures::StreamExt;
 
 use crate::args::KeyArgs;
+use delivery::Delivery;
+use lake::Lake;
+use output::{Format, Output};
+use source::Source;
+
+/// Memory of a query, where nothing else is said.
+const MEMORY_MIB: usize = 1024;
 
 #[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
 pub(crate) struct QueryArgs {
-    /// The query.
-    pub(crate) sql: String,
+    /// The dataset or the lake: a folder, or s3://BUCKET/PREFIX.
+    #[arg(value_name = "PLACE", conflicts_with = "lake")]
+    place: Option<String>,
+    /// The query; - reads it from standard input.
+    #[arg(value_name = "SQL")]
+    sql: String,
+    /// The same, as an option; the default is the folder that you are in.
+    ///
+    /// Keys and address of S3 come from the environment: AWS_ACCESS_KEY_ID,
+    /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, AWS_ALLOW_HTTP.
+    #[arg(long, value_name = "PLACE")]
+    lake: Option<String>,
     #[command(flatten)]
-    pub(crate) keys: KeyArgs,
+    keys: KeyArgs,
+    /// What comes out: a table for people; csv, json (an object a line), parquet
+    /// or arrow for programs.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Write into this file, which appears once it is whole. It is not encrypted,
+    /// and only yours to read.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Leave out the files that cannot be read, name them on standard error, and
+    /// answer from the others.
+    #[arg(long)]
+    skip_bad: bool,
+    /// Memory that sorts, joins and groups may use; what does not fit goes into
+    /// files of the temporary folder.
+    #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB)]
+    memory_mib: usize,
+    /// The temporary folder: what is put there is not encrypted. The default is
+    /// $TMPDIR or /var/tmp.
+    #[arg(long, value_name = "DIR")]
+    temp: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &QueryArgs, _as_json: bool) -> Result<ExitCode> {
-    args.keys.keyring()?;
-    bail!("not in this build yet")
+pub(crate) fn run(args: &QueryArgs, as_json: bool) -> Result<ExitCode> {
+    fault::hush();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let is_closed = Arc::new(AtomicBool::new(false));
+    let outcome = runtime.block_on(query(args, as_json, &is_closed));
+    // Whatever is under way still is not waited for.
+    runtime.shutdown_background();
+    // A reader that closed the pipe has seen enough.
+    if is_closed.load(Ordering::Relaxed) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+async fn query(args: &QueryArgs, as_json: bool, is_closed: &Arc<AtomicBool>) -> Result<()> {
+    let format = args.format.unwrap_or(if as_json { Format::Json } else { Format::Table });
+    ensure!(
+        !format.is_binary() || args.out.is_some() || !std::io::stdout().is_terminal(),
+        "that is nothing for a terminal: give --out FILE, or a pipe"
+    );
+    ensure!(args.memory_mib > 0, "--memory-mib must be more than nothing");
+    let sql = match args.sql.as_str() {
+        "-" => {
+            let mut sql = String::new();
+            std::io::stdin().read_to_string(&mut sql).context("standard input")?;
+            sql
+        }
+        sql => sql.to_owned(),
+    };
+    let place = args.place.as_deref().or(args.lake.as_deref()).unwrap_or(".");
+    let source = Source::open(place).await?;
+    let lake = Arc::new(Lake::new(source, args.keys.keyring()?, args.skip_bad));
+    let temp = args.temp.clone().unwrap_or_else(|| {
+        let set = std::env::var_os("TMPDIR").filter(|folder| !folder.is_empty());
+        set.map_or_else(|| Path::new("/var/tmp").to_owned(), PathBuf::from)
+    });
+    let context = session::context(&lake, args.memory_mib, &temp)?;
+    let plan = plan(&context, &sql).await?;
+    let rows = loop {
+        let delivery = Delivery::to(args.out.as_deref(), args.skip_bad, &temp)?;
+        let output = delivery.sink(is_closed)?;
+        let rows = answer(&context, plan.clone(), format, output).await?;
+        // Once more without the files that turned out bad in the middle.
+        if lake.was_tainted() {
+            continue;
+        }
+        delivery.deliver()?;
+        break rows;
+    };
+    let is_explained = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
+    report::print(&lake, rows, is_explained, as_json)
+}
+
+async fn plan(context: &SessionContext, sql: &str) -> Result<LogicalPlan> {
+    let plan = context.state().create_logical_plan(sql).await.map_err(spoken)?;
+    let queries_only =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    queries_only.verify_plan(&plan).map_err(spoken)?;
+    Ok(plan)
+}
+
+/// Runs the query, its rows into `sink`; returns how many there were.
+async fn answer(
+    context: &SessionContext,
+    plan: LogicalPlan,
+    format: Format,
+    sink: output::Sink,
+) -> Result<u64> {
+    let frame = context.execute_logical_plan(plan).await.map_err(spoken)?;
+    let mut rows = frame.execute_stream().await.map_err(spoken)?;
+    let mut output = Output::begin(format, &rows.schema(), sink)?;
+    while let Some(batch) = rows.next().await {
+        output.write(&batch.map_err(spoken)?)?;
+    }
+    output.finish()
+}
+
+/// DataFusion's error, without what it wraps around our own.
+fn spoken(error: DataFusionError) -> anyhow::Error {
+    let mut cause: &(dyn std::error::Error + 'static) = &error;
+    loop {
+        if let Some(refused) = cause.downcast_ref::<fault::Refused>() {
+            return anyhow!("{refused}");
+        }
+        if let Some(bad) = cause.downcast_ref::<fault::Bad>() {
+            return anyhow!("{bad}");
+        }
+        match cause.source() {
+            Some(source) => cause = source,
+            None => return anyhow!("{}", error.strip_backtrace()),
+        }
+    }
 }

@@ -1,0 +1,194 @@
+//! What comes out of a query, in one of several forms.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::writer::FileWriter;
+use datafusion::arrow::json::writer::{LineDelimited, WriterBuilder as JsonBuilder};
+use datafusion::arrow::util::display::FormatOptions;
+use datafusion::arrow::util::pretty::pretty_format_batches_with_options;
+use datafusion::arrow::{csv, json};
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::file::properties::WriterProperties;
+
+/// Rows of a row group, as in the files of a dataset.
+const ROW_GROUP_ROWS: usize = 64 * 1024;
+const ZSTD_LEVEL: i32 = 3;
+
+/// Rows that people see as one table; more come as several.
+const TABLE_ROWS: usize = 10_000;
+
+/// The forms that rows come out in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// With a line of names.
+    Csv,
+    /// An object a line.
+    Json,
+    /// Parquet, zstd, not encrypted.
+    Parquet,
+    /// An Arrow IPC file, as Feather version 2.
+    Arrow,
+}
+
+impl Format {
+    /// Whether it is bytes that a terminal cannot show.
+    pub(super) const fn is_binary(self) -> bool {
+        matches!(self, Self::Parquet | Self::Arrow)
+    }
+}
+
+/// Where rows go.
+pub(super) type Sink = Box<dyn Write + Send>;
+
+/// Rows, being written in one form.
+pub(super) struct Output {
+    schema: SchemaRef,
+    form: Form,
+    pub(super) rows: u64,
+}
+
+enum Form {
+    Table { sink: Sink, waiting: Vec<RecordBatch>, rows: usize, is_first: bool },
+    Csv(Box<csv::Writer<Sink>>),
+    Json(Box<json::Writer<Sink, LineDelimited>>),
+    Parquet(Box<ArrowWriter<Sink>>),
+    Arrow(Box<FileWriter<Sink>>),
+}
+
+impl Output {
+    /// Begins to write rows of `schema`.
+    ///
+    /// # Errors
+    /// Where the form cannot hold such rows, or nothing more can be written.
+    pub(super) fn begin(format: Format, schema: &Schema, mut sink: Sink) -> Result<Self> {
+        let schema = written(schema, format);
+        let form = match format {
+            Format::Table => Form::Table { sink, waiting: Vec::new(), rows: 0, is_first: true },
+            Format::Csv => {
+                // The crate writes names with the first rows, and none without rows.
+                let mut names = csv::WriterBuilder::new().with_header(true).build(&mut sink);
+                names.write(&RecordBatch::new_empty(Arc::clone(&schema)))?;
+                drop(names);
+                Form::Csv(Box::new(csv::WriterBuilder::new().with_header(false).build(sink)))
+            }
+            Format::Json => {
+                let builder = JsonBuilder::new().with_explicit_nulls(true);
+                Form::Json(Box::new(builder.build::<_, LineDelimited>(sink)))
+            }
+            Format::Parquet => {
+                let properties = WriterProperties::builder()
+                    .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+                    .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+                    .build();
+                let writer = ArrowWriter::try_new(sink, Arc::clone(&schema), Some(properties))?;
+                Form::Parquet(Box::new(writer))
+            }
+            Format::Arrow => Form::Arrow(Box::new(FileWriter::try_new(sink, &schema)?)),
+        };
+        Ok(Self { schema, form, rows: 0 })
+    }
+
+    /// Writes these rows.
+    ///
+    /// # Errors
+    /// As [`Output::begin`].
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        let batch = fit(batch, &self.schema)?;
+        match &mut self.form {
+            Form::Table { sink, waiting, rows, is_first } => {
+                *rows += batch.num_rows();
+                waiting.push(batch);
+                if *rows >= TABLE_ROWS {
+                    print(sink, &self.schema, waiting)?;
+                    (*rows, *is_first) = (0, false);
+                    waiting.clear();
+                }
+            }
+            Form::Csv(writer) => writer.write(&batch)?,
+            Form::Json(writer) => writer.write(&batch)?,
+            Form::Parquet(writer) => writer.write(&batch)?,
+            Form::Arrow(writer) => writer.write(&batch)?,
+        }
+        Ok(())
+    }
+
+    /// Writes what is left; returns how many rows there were.
+    ///
+    /// # Errors
+    /// As [`Output::begin`].
+    pub(super) fn finish(self) -> Result<u64> {
+        match self.form {
+            Form::Table { mut sink, waiting, is_first, .. } => {
+                if is_first || !waiting.is_empty() {
+                    print(&mut sink, &self.schema, &waiting)?;
+                }
+                sink.flush()?;
+            }
+            Form::Csv(writer) => writer.into_inner().flush()?,
+            Form::Json(mut writer) => {
+                writer.finish()?;
+                writer.into_inner().flush()?;
+            }
+            Form::Parquet(writer) => writer.into_inner()?.flush()?,
+            Form::Arrow(mut writer) => {
+                writer.finish()?;
+                writer.into_inner()?.flush()?;
+            }
+        }
+        Ok(self.rows)
+    }
+}
+
+fn print(sink: &mut Sink, schema: &SchemaRef, rows: &[RecordBatch]) -> Result<()> {
+    let options = FormatOptions::default();
+    let empty;
+    let rows = if rows.is_empty() {
+        empty = [RecordBatch::new_empty(Arc::clone(schema))];
+        &empty
+    } else {
+        rows
+    };
+    writeln!(sink, "{}", pretty_format_batches_with_options(rows, &options)?)?;
+    Ok(())
+}
+
+/// The types that are written: times in microseconds of UTC, strings as every
+/// reader knows them. The words of an Arrow file are plain strings, since the
+/// format has one dictionary a column and ours change.
+fn written(schema: &Schema, format: Format) -> SchemaRef {
+    let field = |field: &Arc<Field>| {
+        let kind = match field.data_type() {
+            DataType::Timestamp(_, zone) => {
+                let is_utc = zone.as_deref().is_some_and(|zone| zone == "+00:00" || zone == "Z");
+                let zone = if is_utc { Some("UTC".into()) } else { zone.clone() };
+                DataType::Timestamp(TimeUnit::Microsecond, zone)
+            }
+            DataType::Utf8View => DataType::Utf8,
+            DataType::BinaryView => DataType::Binary,
+            DataType::Dictionary(_, values) if format == Format::Arrow => (**values).clone(),
+            other => other.clone(),
+        };
+        Arc::new(Field::new(field.name(), kind, true).with_metadata(field.metadata().clone()))
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+fn fit(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| match column.data_type() == field.data_type() {
+        true => Ok(Arc::clone(column)),
+        false => cast(column, field.data_type()),
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<Vec<ArrayRef>, _>>()?)
+}

@@ -1,0 +1,51 @@
+//! DataFusion, set up for one query: memory, processors, tables.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use evscribe_sink::Table;
+
+use super::lake::Lake;
+use super::table::{LakeTable, STORE};
+
+/// Memory that a partition of a query wants at least.
+const PARTITION_MIB: usize = 64;
+
+/// Who is named where memory runs out.
+const CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+/// A context with the tables of `lake`.
+///
+/// # Errors
+/// Where `temp`, the folder for what does not fit into memory, cannot be used.
+pub(super) fn context(lake: &Arc<Lake>, memory_mib: usize, temp: &Path) -> Result<SessionContext> {
+    let pool = FairSpillPool::new(memory_mib.saturating_mul(1 << 20));
+    let disk = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::Directories(vec![temp.to_owned()]));
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, CONSUMERS)))
+        .with_disk_manager_builder(disk)
+        .build_arc()
+        .with_context(|| format!("{} cannot be used for what is too large", temp.display()))?;
+    let url = ObjectStoreUrl::parse(STORE)?;
+    runtime.register_object_store(url.as_ref(), Arc::clone(&lake.source.store));
+
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let partitions = cores.min(memory_mib / PARTITION_MIB).max(1);
+    let mut config =
+        SessionConfig::new().with_information_schema(true).with_target_partitions(partitions);
+    let execution = &mut config.options_mut().execution;
+    execution.time_zone = Some("UTC".into());
+    let context = SessionContext::new_with_config_rt(config, runtime);
+    for table in Table::ALL {
+        context.register_table(table.name(), Arc::new(LakeTable::new(Arc::clone(lake), table)))?;
+    }
+    Ok(context)
+}
