@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
+import snippets
 from command import AFTER, BEFORE, RECORDINGS, STARTED_AT, evscribe, keypair
 
 
@@ -39,6 +40,14 @@ def beside(dataset, tmp_path_factory):
     """A directory in which the dataset is called `dataset`."""
     folder = tmp_path_factory.mktemp("beside")
     (folder / "dataset").symlink_to(dataset)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def using(tmp_path_factory):
+    """A directory in which the snippets of docs/USING.md run."""
+    folder = tmp_path_factory.mktemp("using")
+    snippets.lay_out(folder)
     return folder
 
 

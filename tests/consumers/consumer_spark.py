@@ -7,10 +7,12 @@ import pytest
 from pyspark.sql import functions as f
 
 import engines
+import snippets
 import spark as session
 from command import AFTER, BEFORE
 from consumer_types import AXIS, stated
 from document import TABLES
+from snippets import SECTIONS, SQL
 
 # What Spark calls the types of docs/FORMAT.md.
 SPARK = {
@@ -27,9 +29,9 @@ SPARK = {
 
 
 @pytest.fixture(scope="module")
-def spark(beside):
+def spark(using):
     """One session for the file: it takes as long to start as all tests here."""
-    started = session.start(beside)
+    started = session.start(using)
     yield started
     started.stop()
 
@@ -95,3 +97,17 @@ def it_says_in_its_plan_what_it_leaves_out(dataset, events, of):
     assert session.files_read(events.select("dx")) == len(files)
     expected = [file for file in files if f"/{of}={value}/" in str(file)]
     assert session.files_read(chosen) == len(expected) < len(files)
+
+
+def it_opens_as_the_page_on_using_says(spark, capsys):
+    (snippet,) = SECTIONS["Spark"]
+    exec(snippet.code, {})
+    assert capsys.readouterr().out == snippet.printed
+
+
+@pytest.mark.parametrize("snippet", SQL, ids=lambda snippet: snippet.heading)
+def it_answers_as_the_page_on_using_says(spark, using, snippet):
+    for table in TABLES:
+        spark.read.parquet(f"{using}/dataset/{table}").createOrReplaceTempView(table)
+    found = spark.sql(snippets.in_words_of(snippets.SPARK, snippet.code))
+    assert [found.columns, *snippets.cells(found.collect())] == snippet.rows

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from command import evscribe
+from command import evscribe, query
 from document import columns, of_type
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -185,6 +185,36 @@ def spark_reads(spark, dataset, table):
     }
     data.unpersist()
     return found
+
+
+def datafusion_reads(dataset, table, *keys):
+    """As `evscribe-data query` has it; `keys` are options of it."""
+    sums, words = names(table)
+    nulls = {name: f"null_{name}" for name in columns(table)}
+    axes = "sum(cardinality(axes))" if table == "devices" else "0"
+    what = [
+        "count(*) AS rows",
+        *(f"count(*) - count({name}) AS {null}" for name, null in nulls.items()),
+        *(f"coalesce(sum(CAST({name} AS BIGINT)), 0) AS sum_{name}" for name in sums),
+        "CAST(min(time) AS BIGINT) AS first, CAST(max(time) AS BIGINT) AS last",
+        f"{axes} AS axes",
+    ]
+
+    def count(name):
+        text = f"SELECT CAST({name} AS VARCHAR) AS word, count(*) AS n FROM {table} WHERE {name} IS NOT NULL GROUP BY 1"
+        return {row["word"]: row["n"] for row in query(dataset, text, *keys)}
+
+    (one,) = query(dataset, f"SELECT {', '.join(what)} FROM {table}", *keys)
+    return {
+        "rows": one["rows"],
+        "nulls": {name: one[null] for name, null in nulls.items()},
+        "sums": {name: one[f"sum_{name}"] for name in sums},
+        "words": {name: count(name) for name in words},
+        "dates": count("date"),
+        "hosts": count("host"),
+        "span": (one["first"], one["last"]),
+        "axes": one["axes"],
+    }
 
 
 READERS = {
