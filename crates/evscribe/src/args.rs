@@ -5,6 +5,7 @@ mod keys;
 mod pull;
 mod rights;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -47,7 +48,7 @@ pub(crate) enum Command {
     /// They go the way of live events: normaliser, level, Parquet. Importing a
     /// file twice leaves it once.
     Import(ImportArgs),
-    /// Check, count and look at a dataset.
+    /// Check, count and look at a dataset; ask, merge and erase a lake.
     #[command(subcommand)]
     Data(DataCommand),
     /// Make, list, change and check keys: the workstation's, and those of who reads.
@@ -61,6 +62,11 @@ pub(crate) enum Command {
     /// past the cooling-off, not paused by the policy. Each pull is a fact of the
     /// ledger and shows in the status of whose files it was.
     PullAccess(PullAccessArgs),
+    /// Pull sealed files from workstations into a lake, by evscribe-data.
+    ///
+    /// What evscribe-data(8), a package of its own, is asked with these arguments:
+    /// `evscribe pull --help` shows them.
+    Pull(HandedArgs),
     /// Serve one pull; the command that sshd is made to run for whoever pulls.
     #[command(hide = true)]
     ServePull(ServePullArgs),
@@ -130,9 +136,9 @@ pub(crate) struct ImportArgs {
 pub(crate) enum DataCommand {
     /// Check a dataset: checksums, schema, order of time, runs, strokes, marks.
     ///
-    /// Exit code 0 only if everything holds.
+    /// Exit code 0 only if everything holds. A lake is checked by evscribe-data(8).
     Verify {
-        /// The dataset.
+        /// The dataset, or a lake.
         dir: PathBuf,
         #[command(flatten)]
         keys: KeyArgs,
@@ -157,6 +163,28 @@ pub(crate) enum DataCommand {
         #[command(flatten)]
         keys: KeyArgs,
     },
+    /// Ask a dataset or a lake in SQL, by evscribe-data.
+    ///
+    /// What evscribe-data(8), a package of its own, is asked with these arguments:
+    /// `evscribe data query --help` shows them.
+    Query(HandedArgs),
+    /// Make few large files of a lake's many small ones, by evscribe-data.
+    ///
+    /// As `query`: see evscribe-data(8).
+    Merge(HandedArgs),
+    /// Erase a person from a lake, by evscribe-data.
+    ///
+    /// As `query`: see evscribe-data(8).
+    Erase(HandedArgs),
+}
+
+/// What is handed over to `evscribe-data` as it is.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct HandedArgs {
+    /// Its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub(crate) args: Vec<OsString>,
 }
 
 /// A table of the dataset.

@@ -1,5 +1,6 @@
 //! `evscribe data`: check, count and look at a dataset.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,15 +13,23 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::args::{DataCommand, TableArg};
-use crate::table;
+use crate::{handover, table};
 
 pub(crate) fn run(command: &DataCommand, as_json: bool) -> Result<ExitCode> {
     match command {
+        DataCommand::Verify { dir, keys } if handover::is_lake(dir) => {
+            let keys = keys.named().iter().flat_map(|key| ["--key".as_ref(), key.as_os_str()]);
+            let args = [dir.as_os_str()].into_iter().chain(keys).map(OsString::from);
+            handover::run("verify", &args.collect::<Vec<_>>(), as_json)
+        }
         DataCommand::Verify { dir, keys } => verify(dir, &keys.keyring()?, as_json),
         DataCommand::Stats { dir, keys } => stats(dir, &keys.keyring()?, as_json),
         DataCommand::Head { dir, rows, table, keys } => {
             head((dir, &keys.keyring()?), *rows, *table, as_json)
         }
+        DataCommand::Query(args) => handover::run("query", &args.args, as_json),
+        DataCommand::Merge(args) => handover::run("merge", &args.args, as_json),
+        DataCommand::Erase(args) => handover::run("erase", &args.args, as_json),
     }
 }
 

@@ -4,6 +4,7 @@
 mod args;
 mod data;
 mod devices;
+mod handover;
 mod import;
 mod keys;
 mod manual;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Policy(command) => policy::run(&command, cli.json),
         Command::Rights(command) => rights::run(&command, cli.json),
         Command::PullAccess(args) => pull_access::run(&args, cli.json),
+        Command::Pull(args) => handover::run("pull", &args.args, cli.json),
         Command::ServePull(args) => serve_pull::run(&args),
         Command::Manual { dir } => manual::run(&dir),
     };

@@ -74,6 +74,11 @@ pub(crate) struct KeyArgs {
 }
 
 impl KeyArgs {
+    /// The files that were named.
+    pub(crate) fn named(&self) -> &[PathBuf] {
+        &self.keys
+    }
+
     /// The keys at hand.
     ///
     /// # Errors
