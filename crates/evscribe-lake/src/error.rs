@@ -86,6 +86,12 @@ pub enum LakeError {
         /// Ids of the keys.
         missing: String,
     },
+    /// A text that cannot be a person's pseudonym.
+    #[error("`{text}` is no pseudonym of a person: it has letters, digits, - and _ only")]
+    Subject {
+        /// What was given.
+        text: String,
+    },
     /// A dataset's file or its keys.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -99,6 +105,23 @@ impl LakeError {
             Self::File { source, .. } | Self::Sink(source) => source.lacks_key(),
             _ => false,
         }
+    }
+
+    /// Whether it is about that file of the lake.
+    pub(crate) fn is_of(&self, place: &Place, of: &str) -> bool {
+        matches!(self, Self::File { path, .. } if *path == place.shown(of))
+    }
+
+    /// It and its causes, in a line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.extend([": ", &error.to_string()]);
+            cause = error.source();
+        }
+        text
     }
 
     /// Of a file of the lake: but for what the disk is to blame for.

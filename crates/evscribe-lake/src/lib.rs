@@ -17,20 +17,27 @@
 mod change;
 mod concat;
 mod data_path;
+mod erase;
 mod error;
 mod intent;
 mod lock;
+mod look;
+mod merge;
 mod place;
 mod record;
 mod sealing;
 mod steps;
 mod swap;
+mod verify;
 
 pub use change::{Change, Changed, change};
 pub use data_path::DataPath;
+pub use erase::{ErasedSource, Proof, Receipt, erase};
 pub use error::LakeError;
 pub use intent::{Incoming, recover};
 pub use lock::Held;
+pub use merge::{MergeReport, Merged, Merging, Noted, merge};
 pub use place::{Fetched, Listed, Place};
 pub use record::{Erased, HostRecord, LakeFile, Source};
 pub use sealing::{Sealing, Wanted};
+pub use verify::{LakeReport, Problem, verify};
