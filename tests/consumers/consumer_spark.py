@@ -1,7 +1,8 @@
 """Spark 4 on Java 17 finds in the same files what the others find."""
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from time import tzset
 
 import pytest
 from pyspark.sql import functions as f
@@ -74,6 +75,19 @@ def it_takes_times_for_moments_and_not_for_walls(spark, events, stats):
         assert tuple(events.select(shown, f.min(f.unix_micros("time"))).first()) == (f"{AFTER} 08{utc[13:]}", micros)
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def it_hands_times_to_python_without_a_zone(events, monkeypatch):
+    """As docs/USING.md warns: in the local time of this process."""
+    asked = events.select(f.min("time"), f.min(f.unix_micros("time")))
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Tokyo")
+        tzset()
+        time, micros = asked.first()
+    tzset()
+    moment = datetime.fromtimestamp(0, timezone.utc) + timedelta(microseconds=micros)
+    assert time.tzinfo is None
+    assert time == moment.replace(tzinfo=None) + timedelta(hours=9)
 
 
 def it_finds_each_row_under_the_utc_date_of_its_time(events):

@@ -9,6 +9,8 @@ SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.memory": "512m",
+    # It lives half a minute: compiling well costs more than it gains.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.driver.bindAddress": LOCAL,
     "spark.driver.host": LOCAL,
     "spark.sql.shuffle.partitions": "2",
