@@ -25,6 +25,7 @@ def torch(tmp_path_factory):
 
 @pytest.mark.parametrize("heading", [heading for heading in SECTIONS if heading not in ELSEWHERE])
 def it_prints_what_the_page_says(using, torch, heading):
+    saved(using, "Time", "Windows")
     for snippet in SECTIONS[heading]:
         assert snippets.run(snippet, using, torch) == (snippet.printed or "")
 
@@ -67,14 +68,21 @@ def it_says_how_each_engine_takes_microseconds():
 
 def it_shows_a_result_of_all_sql_and_of_nearly_all_code():
     silent = [snippet.heading for snippet in snippets.SNIPPETS if snippet.printed is None]
-    assert silent == ["The examples", "Time", "Windows"]
+    assert silent == ["The examples", "Encrypted files", "Time", "Windows", "Erasure"]
+
+
+def saved(folder, *headings):
+    """Saves the files of these sections, so that each test runs by itself."""
+    for heading in headings:
+        for snippet in SECTIONS[heading]:
+            if snippet.file:
+                (folder / snippet.file).write_text(snippet.code)
 
 
 def it_leaves_no_copy_in_hugging_faces_cache(using, torch):
     """Where load_dataset leaves one; and it does not know the hosts."""
     (snippet,) = SECTIONS["Hugging Face datasets"]
-    for before in SECTIONS["Time"][:1] + SECTIONS["Windows"]:
-        snippets.run(before, using)
+    saved(using, "Time", "Windows")
     cache = using / "hugging-face"
 
     def rows_kept():
@@ -92,8 +100,7 @@ print(data.num_rows, "host" in data.column_names, "date" in data.column_names)
 
 
 def it_reads_windows_of_encrypted_files_too(using):
-    for before in SECTIONS["Time"][:2] + SECTIONS["Windows"]:
-        snippets.run(before, using)
+    saved(using, "Time", "Windows")
     code = """
 import functools
 import evscribe_kms
@@ -103,3 +110,19 @@ plain, secret = list(windows(files("dataset/events"), 16)), list(windows(files("
 print(len(plain), plain == secret)
 """
     assert snippets.run(SECTIONS["Windows"][0]._replace(code=code), using) == "26 True\n"
+
+
+def it_notices_that_files_changed_or_went(using, tmp_path):
+    saved(tmp_path, "Erasure")
+    for name in ("kept", "changed", "gone"):
+        (tmp_path / name).write_text(name)
+    code = """
+from pathlib import Path
+from made_of import changed, made_of
+before = made_of(["kept", "changed", "gone"])
+Path("changed").write_text("less")
+Path("gone").unlink()
+print(changed(before))
+"""
+    snippet = SECTIONS["Erasure"][-1]._replace(code=code)
+    assert snippets.run(snippet, tmp_path) == "['changed', 'gone']\n"
