@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use evscribe_sink::crypt::Keyring;
 
+use crate::pull::PullArgs;
 use crate::query::QueryArgs;
 
 /// The data team's side of evscribe: what was pulled from workstations, as one
@@ -23,6 +24,16 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Pull what workstations offer into a lake, over SSH.
+    ///
+    /// Each file is checked against the workstation's manifest before it appears;
+    /// what people had forgotten since goes out of the lake; what is cut off goes
+    /// on the next time. A host that fails holds up no other.
+    ///
+    /// Exit code 0: the lake has all that every host offers. 3: some host or file
+    /// failed, the rest is there. 1: nothing was done. 75: another program changes
+    /// the lake.
+    Pull(PullArgs),
     /// Ask a dataset or a lake, in SQL.
     ///
     /// Tables are events, touch, marks and devices, as docs/FORMAT.md describes

@@ -3,6 +3,7 @@
 
 mod args;
 mod manual;
+mod pull;
 mod query;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use crate::args::{Cli, Command};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
+        Command::Pull(args) => pull::run(&args, cli.json),
         Command::Query(args) => query::run(&args, cli.json),
         Command::Manual { dir } => manual::run(&dir),
     };

@@ -24,10 +24,13 @@ mod lock;
 mod look;
 mod merge;
 mod place;
+pub mod pull;
 mod record;
 mod sealing;
 mod steps;
 mod swap;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use change::{Change, Changed, change};

@@ -1,0 +1,469 @@
+//! One host, from its lists to its acknowledgement:
+//!
+//! | step | after a kill there |
+//! |---|---|
+//! | manifest and tombstones fetched | again, as far as they changed |
+//! | what is forgotten taken out of the lake, then written down | done again, finds it gone |
+//! | files fetched into the stage, a portion at a time | any byte that arrived is used again |
+//! | checked, placed in the lake, then written down | from the stage: placed again, the same |
+//! | acknowledged, then written down | acknowledged again, which is harmless |
+//!
+//! A file that is not as the manifest says may have changed since: the lists are
+//! fetched once more, and it is judged by what they say then.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use evscribe_sink::SealedFile;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::arrive::{self, Arrival};
+use super::claims::{Claim, Says};
+use super::error::{HostError, chain};
+use super::fetch::{Came, Link, Offered};
+use super::list::Entry;
+use super::plan::{Plan, plan, portions};
+use super::process::{self, Until};
+use super::report::{HostReport, Quarantined, State};
+use super::run::Run;
+use super::stage::{Look, Stage};
+use super::watch::Event;
+use crate::place::blocking;
+use crate::{Change, HostRecord, LakeError, change};
+
+/// How often the lists are fetched, at most: a file that changes each time waits
+/// for the next run.
+const ROUNDS: usize = 3;
+
+/// How often a portion is tried, and how long after a failure.
+const TRIES: u64 = 3;
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Files of a host that did not come as the manifest says.
+#[derive(Debug, Default)]
+struct Amiss {
+    /// Others than they should be, and why.
+    other: BTreeMap<String, (SealedFile, String)>,
+    /// Not there any more.
+    missing: BTreeSet<String>,
+}
+
+/// The work on one host.
+pub(super) struct Host<'a> {
+    run: &'a Arc<Run>,
+    /// Its place in the list.
+    own: usize,
+    entry: &'a Entry,
+    record: HostRecord,
+    /// Whether the record is to be written.
+    is_dirty: bool,
+    /// Files that the record has once it is written.
+    settled: Vec<String>,
+    /// What keeps something forgotten in the lake.
+    locked: Option<LakeError>,
+    report: HostReport,
+}
+
+/// Pulls the host at place `own` of the list; whatever happens is in the report.
+pub(super) async fn pull(run: Arc<Run>, own: usize, entry: &Entry) -> HostReport {
+    let began = Instant::now();
+    let mut host = Host {
+        run: &run,
+        own,
+        entry,
+        record: HostRecord::default(),
+        is_dirty: false,
+        settled: Vec::new(),
+        locked: None,
+        report: HostReport::new(entry),
+    };
+    let done = host.go().await;
+    run.claims.tell(own, Says::Nothing);
+    let mut report = host.report;
+    report.seconds = began.elapsed().as_secs_f64();
+    report.state = match (&done, report.changed()) {
+        (Ok(()), false) => State::Unchanged,
+        (Ok(()), true) => State::Pulled,
+        (Err(HostError::Unacknowledged(_)), _) | (Err(_), true) => State::Partial,
+        (Err(_), false) => State::Failed,
+    };
+    if let Err(error) = done {
+        if error.ends_all() {
+            run.end_all();
+        }
+        report.error = Some(error.told());
+    }
+    report
+}
+
+impl Host<'_> {
+    async fn go(&mut self) -> Result<(), HostError> {
+        if let Some(why) = &self.entry.refused {
+            return Err(HostError::Repeated(why.clone()));
+        }
+        let permit = self.run.turn().await?;
+        (self.run.watch)(Event::Began { host: self.own });
+        let (work, name) = (self.run.place.work().to_owned(), self.entry.name.clone());
+        let stage = blocking(move || Stage::open(&work, &name)).await?;
+        let free = process::is_free(&stage.lock()).await;
+        if !free.map_err(|error| HostError::Here(format!("cannot run flock: {error}")))? {
+            return Err(HostError::Here("an rsync of an earlier run still writes".into()));
+        }
+        let mut link = Link {
+            ssh: &self.run.ssh,
+            entry: self.entry,
+            stage: &stage,
+            timeout: self.run.timeout,
+            until: Until {
+                deadline: Instant::now() + self.run.host_timeout,
+                stop: self.run.stop.subscribe(),
+            },
+            round_trips: 0,
+            received: 0,
+        };
+        let mut done = self.rounds(&mut link, permit).await;
+        // What is placed is written down, whatever else happened.
+        let written = self.write(&stage).await;
+        if done.is_ok() {
+            done = written;
+        }
+        self.report.round_trips = link.round_trips;
+        self.report.received_bytes = link.received;
+        match done {
+            Err(HostError::TooSlow(_)) => Err(HostError::TooSlow(self.run.host_timeout)),
+            done => done,
+        }
+    }
+
+    /// Fetches lists and files until both agree; then acknowledges.
+    async fn rounds(
+        &mut self,
+        link: &mut Link<'_>,
+        mut permit: OwnedSemaphorePermit,
+    ) -> Result<(), HostError> {
+        let mut before = Amiss::default();
+        for round in 0..ROUNDS {
+            let offered = link.offer(self.run.skip_bad).await?;
+            if round == 0 {
+                permit = self.claim(&offered.offer.host, permit).await?;
+            } else if offered.offer.host != self.record.host {
+                return Err(HostError::Manifest("it is another host's all of a sudden".into()));
+            }
+            let plan = plan(&self.record, &offered.offer, &offered.tombstones, &self.run.erased);
+            self.report.already = plan.already as u64;
+            let wanted: u64 = plan.fetch.iter().map(|file| file.bytes).sum();
+            (self.run.watch)(Event::Planned {
+                host: self.own,
+                files: plan.fetch.len() as u64,
+                bytes: wanted,
+            });
+            self.take_out(&plan, link.stage).await?;
+            let amiss = self.fetch(link, &plan).await?;
+            // The same bytes promised twice, and twice others came: it is not them.
+            let (refused, changed): (Vec<_>, Vec<_>) =
+                amiss.other.into_iter().partition(|(path, (file, _))| {
+                    before.other.get(path).is_some_and(|(old, _)| old.sha256 == file.sha256)
+                });
+            for (_, (file, why)) in refused {
+                self.refuse(link.stage, &file, why).await?;
+            }
+            let is_steady = changed.is_empty()
+                && amiss.missing.is_empty()
+                && (plan.forgotten.is_empty() || round > 0);
+            if is_steady {
+                drop(permit);
+                return self.finish(link, &offered, &plan).await;
+            }
+            before.other.extend(changed);
+        }
+        Err(HostError::Unsteady)
+    }
+
+    /// Takes in whose host it is, unless another host of the list is it.
+    async fn claim(
+        &mut self,
+        host: &str,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<OwnedSemaphorePermit, HostError> {
+        self.report.host = Some(host.to_owned());
+        let claims = &self.run.claims;
+        claims.tell(self.own, Says::Is(host.to_owned()));
+        let record = HostRecord::read(&self.run.place, host).await?;
+        let known = record.as_ref().and_then(|record| self.run.names.get(&record.name).copied());
+        let mut claim = claims.look(self.own, host, known);
+        let mut permit = Some(permit);
+        if claim == Claim::Wait {
+            // Whoever waits takes nobody's turn.
+            permit = None;
+            let mut stop = self.run.stop.subscribe();
+            claim = tokio::select! {
+                claim = claims.settle(self.own, host, known) => claim,
+                () = process::stopped(&mut stop) => return Err(HostError::Stopped),
+            };
+        }
+        if let Claim::Theirs(other) = claim {
+            let other = self.run.entries.get(other).map_or("another", |entry| entry.name.as_str());
+            return Err(HostError::Clone { host: host.into(), other: other.into() });
+        }
+        self.record = record.unwrap_or_else(|| HostRecord::new(host, &self.entry.name));
+        if self.record.name != self.entry.name {
+            let note = format!("it was called {} until now", self.record.name);
+            self.report.notes.push(note);
+            self.record.name.clone_from(&self.entry.name);
+            self.is_dirty = true;
+        }
+        match permit {
+            Some(permit) => Ok(permit),
+            None => self.run.again().await,
+        }
+    }
+
+    /// Takes out of the lake what is forgotten, and writes that down. What is in a
+    /// merged file that no key at hand opens has to stay for now: nothing is
+    /// acknowledged then.
+    async fn take_out(&mut self, plan: &Plan, stage: &Stage) -> Result<(), HostError> {
+        let (own, wanted) = (stage.clone(), plan.fetch.clone());
+        blocking(move || own.keep_only(&wanted.iter().map(|file| file.path.as_str()).collect()))
+            .await?;
+        let put_aside = self.run.put_aside(&self.entry.name);
+        for line in plan.fresh.iter().filter(|line| put_aside.contains(&line.file)) {
+            arrive::clear_quarantine(&self.run.place, &self.entry.name, &line.file).await?;
+        }
+        if !plan.take_out.is_empty() {
+            let gone =
+                Change { gone: plan.take_out.iter().cloned().collect(), ..Change::default() };
+            let lake = (&self.run.place, &self.run.held);
+            match change(lake, &mut self.record, gone, &self.run.sealing).await {
+                Ok(_) => self.report.removed += plan.removed as u64,
+                Err(error) if error.lacks_key() => {
+                    self.locked = Some(error);
+                    return Ok(());
+                }
+                Err(error) => {
+                    // What the record says is settled when the lake is held anew.
+                    self.is_dirty = false;
+                    self.settled.clear();
+                    return Err(error.into());
+                }
+            }
+        }
+        if !plan.fresh.is_empty() {
+            self.record.tombstones.extend(plan.fresh.iter().cloned());
+            self.is_dirty = true;
+        }
+        self.locked = None;
+        Ok(())
+    }
+
+    /// Fetches and places all of the plan; returns what was not as it should be.
+    async fn fetch(&mut self, link: &mut Link<'_>, plan: &Plan) -> Result<Amiss, HostError> {
+        let mut amiss = Amiss::default();
+        let (files, bytes) = self.run.portion();
+        for portion in portions(plan.fetch.clone(), files, bytes) {
+            self.portion(link, &portion, &plan.replaced, &mut amiss).await?;
+            self.write(link.stage).await?;
+        }
+        Ok(amiss)
+    }
+
+    async fn portion(
+        &mut self,
+        link: &mut Link<'_>,
+        portion: &[SealedFile],
+        replaced: &HashSet<String>,
+        amiss: &mut Amiss,
+    ) -> Result<(), HostError> {
+        let mut todo: Vec<&SealedFile> = portion.iter().collect();
+        // From a run that was cut off: nothing of it has to come again.
+        todo = self.place_whole(link.stage, todo, replaced).await?;
+        let mut tries = 0;
+        while !todo.is_empty() {
+            for file in &todo {
+                link.stage.part_from_lake(file)?;
+            }
+            let (run, own) = (self.run, self.own);
+            let lengths: BTreeMap<&str, u64> =
+                todo.iter().map(|file| (file.path.as_str(), file.bytes)).collect();
+            let (came, whole) = link
+                .files(&todo, |name| {
+                    let bytes = lengths.get(name).copied().unwrap_or(0);
+                    (run.watch)(Event::Arrived { host: own, bytes });
+                })
+                .await?;
+            todo = self.place_whole(link.stage, todo, replaced).await?;
+            let is_all = matches!(came, Came::All);
+            let mut left = Vec::new();
+            for file in todo {
+                match self.look(link.stage, file).await? {
+                    Look::Other(why) => {
+                        drop(amiss.other.insert(file.path.clone(), (file.clone(), why)))
+                    }
+                    Look::Part if whole.contains(&file.path) => {
+                        let why = format!(
+                            "it is shorter than the {} bytes that the manifest says",
+                            file.bytes
+                        );
+                        drop(amiss.other.insert(file.path.clone(), (file.clone(), why)));
+                    }
+                    _ if is_all => drop(amiss.missing.insert(file.path.clone())),
+                    _ => left.push(file),
+                }
+            }
+            todo = left;
+            tries += 1;
+            match came {
+                Came::Broke(error) if !todo.is_empty() => {
+                    let is_passing =
+                        matches!(error, HostError::Transfer(_) | HostError::Unreachable(_));
+                    if !is_passing || tries >= TRIES {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                _ if tries > portion.len() as u64 + TRIES => return Err(HostError::Unsteady),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn look(&self, stage: &Stage, file: &SealedFile) -> Result<Look, HostError> {
+        let (stage, file) = (stage.clone(), file.clone());
+        Ok(blocking(move || stage.look(&file)).await?)
+    }
+
+    /// Places those of the files that are whole; returns the others.
+    async fn place_whole<'f>(
+        &mut self,
+        stage: &Stage,
+        files: Vec<&'f SealedFile>,
+        replaced: &HashSet<String>,
+    ) -> Result<Vec<&'f SealedFile>, HostError> {
+        let mut all = JoinSet::new();
+        for file in &files {
+            let one = place_one(Arc::clone(self.run), stage.clone(), (*file).clone());
+            all.spawn(one);
+        }
+        let mut arrived = BTreeMap::new();
+        let (mut left, mut failed) = (Vec::new(), None);
+        while let Some(one) = all.join_next().await {
+            match one {
+                Ok(Ok((path, arrival))) => drop(arrived.insert(path, arrival)),
+                // Those that are under way are not torn off.
+                Ok(Err(error)) => failed = failed.or(Some(error)),
+                Err(error) => failed = failed.or(Some(HostError::Here(error.to_string()))),
+            }
+        }
+        for file in files {
+            match arrived.remove(&file.path) {
+                None | Some(None) => left.push(file),
+                Some(Some(Arrival::In(lake_file))) => {
+                    self.report.files += 1;
+                    self.report.bytes += file.bytes;
+                    self.report.rows += file.rows;
+                    self.report.replaced += u64::from(replaced.contains(&file.path));
+                    self.record.files.insert(file.path.clone(), lake_file);
+                    self.is_dirty = true;
+                    self.settled.push(file.path.clone());
+                }
+                Some(Some(Arrival::Refused(why))) => self.refuse(stage, file, why).await?,
+            }
+        }
+        failed.map_or(Ok(left), Err)
+    }
+
+    async fn refuse(
+        &mut self,
+        stage: &Stage,
+        file: &SealedFile,
+        why: String,
+    ) -> Result<(), HostError> {
+        arrive::quarantine(&self.run.place, stage, &self.entry.name, file, &why).await?;
+        self.report.quarantined.push(Quarantined { path: file.path.clone(), why });
+        Ok(())
+    }
+
+    /// Writes the record where it changed; what it has now is no longer staged.
+    async fn write(&mut self, stage: &Stage) -> Result<(), HostError> {
+        if self.is_dirty {
+            self.run.held.check()?;
+            self.record.write(&self.run.place).await?;
+            self.is_dirty = false;
+        }
+        let settled = std::mem::take(&mut self.settled);
+        let put_aside = self.run.put_aside(&self.entry.name);
+        for path in settled.iter().filter(|path| put_aside.contains(*path)) {
+            arrive::clear_quarantine(&self.run.place, &self.entry.name, path).await?;
+        }
+        let stage = stage.clone();
+        blocking(move || settled.iter().try_for_each(|path| stage.is_done_with(path))).await?;
+        Ok(())
+    }
+
+    /// All that is offered is in the lake, or put aside: says so.
+    async fn finish(
+        &mut self,
+        link: &mut Link<'_>,
+        offered: &Offered,
+        plan: &Plan,
+    ) -> Result<(), HostError> {
+        let notes = &mut self.report.notes;
+        if plan.erased > 0 {
+            let why = "files are of people who were erased from the lake and stay out of it";
+            notes.push(format!("{} {why}", plan.erased));
+        }
+        for (what, bad) in ["manifest", "list of tombstones"].iter().zip(&offered.bad) {
+            if bad.count > 0 {
+                notes.push(format!("{} lines of its {what} were skipped: {bad}", bad.count));
+            }
+        }
+        if !plan.forgotten.is_empty() {
+            return Err(HostError::Manifest(format!(
+                "it offers what its tombstones say is forgotten, or in the place of merged files, {} \
+                 among {} files; the rest is pulled",
+                plan.forgotten.first().map_or("", String::as_str),
+                plan.forgotten.len()
+            )));
+        }
+        if let Some(error) = self.locked.take() {
+            return Err(HostError::Locked(chain(&error)));
+        }
+        if !self.report.quarantined.is_empty() {
+            return Err(HostError::Quarantined(self.report.quarantined.len()));
+        }
+        if let Some(bad) = offered.bad.iter().find(|bad| bad.count > 0) {
+            return Err(HostError::Manifest(format!("{bad}; the rest is pulled")));
+        }
+        if self.record.manifest_sha256.as_deref() != Some(&offered.sha256) {
+            self.record.manifest_sha256 = Some(offered.sha256.clone());
+            self.record.acknowledged = false;
+            self.is_dirty = true;
+        }
+        self.write(link.stage).await?;
+        if !self.record.acknowledged {
+            link.acknowledge(&offered.sha256).await?;
+            self.record.acknowledged = true;
+            self.is_dirty = true;
+        }
+        self.report.acknowledged = true;
+        Ok(())
+    }
+}
+
+/// Places the file where it is whole; `None` where it is not.
+async fn place_one(
+    run: Arc<Run>,
+    stage: Stage,
+    file: SealedFile,
+) -> Result<(String, Option<Arrival>), HostError> {
+    let _turn = run.core().await;
+    let (looking, of) = (stage.clone(), file.clone());
+    if blocking(move || looking.look(&of)).await? != Look::Whole {
+        return Ok((file.path, None));
+    }
+    let arrival = arrive::bring_in(&run.place, &stage, run.decrypt.as_ref(), &file).await?;
+    Ok((file.path, Some(arrival)))
+}

@@ -1,0 +1,122 @@
+//! What is to be done, of what a host offers and what the lake holds of it; pure.
+//!
+//! | the lake has | tombstone's newest word | offered | done |
+//! |---|---|---|---|
+//! | – | – | x | pulled |
+//! | x | – | x | nothing |
+//! | x | – | y | pulled, takes its place |
+//! | x | – | – | nothing: keeping it is what the lake is for |
+//! | x | gone | any | taken out |
+//! | x | y | y | taken out, then pulled |
+//! | – or y | gone, or y | x | not pulled: it says so of something that is forgotten |
+//! | any | any | of somebody who was erased | not pulled, counts as had |
+
+use std::collections::{BTreeMap, HashSet};
+
+use evscribe_sink::{SealedFile, Tombstone};
+
+use super::offer::Offer;
+use crate::{Erased, HostRecord};
+
+/// What is to be done for one host, in this order.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Plan {
+    /// Sources that go out of the lake at once, by path.
+    pub(super) take_out: Vec<String>,
+    /// How many of them are gone for good or until they are offered again.
+    pub(super) removed: usize,
+    /// Tombstones that the record does not have yet.
+    pub(super) fresh: Vec<Tombstone>,
+    /// What is pulled.
+    pub(super) fetch: Vec<SealedFile>,
+    /// How many of these take the place of an older version.
+    pub(super) replaced: HashSet<String>,
+    /// How many are there already.
+    pub(super) already: usize,
+    /// How many are of somebody who was erased.
+    pub(super) erased: usize,
+    /// Offered, though a tombstone says that these bytes are no more, or where the
+    /// lake has a merged file.
+    pub(super) forgotten: Vec<String>,
+}
+
+/// Plans for the host of `record`, which is the host of `offer`.
+pub(super) fn plan(
+    record: &HostRecord,
+    offer: &Offer,
+    tombstones: &[Tombstone],
+    erased: &Erased,
+) -> Plan {
+    let held = record.sources();
+    let known: HashSet<_> = record.tombstones.iter().map(identity).collect();
+    let fresh: Vec<&Tombstone> =
+        tombstones.iter().filter(|line| !known.contains(&identity(line))).collect();
+    let all = record.tombstones.iter().chain(fresh.iter().copied());
+    let last: BTreeMap<&str, Option<&str>> =
+        all.map(|line| (line.file.as_str(), line.sha256.as_deref())).collect();
+    let is_forgotten =
+        |path: &str, sha256: &str| last.get(path).is_some_and(|now| *now != Some(sha256));
+
+    let mut plan = Plan { fresh: fresh.into_iter().cloned().collect(), ..Plan::default() };
+    for (path, (_, source)) in &held {
+        if is_forgotten(path, &source.sealed.sha256) {
+            plan.take_out.push((*path).to_owned());
+        }
+    }
+    let gone = plan.take_out.len();
+    for (path, file) in &offer.files {
+        let old = held.get(path.as_str());
+        let is_taken = record.files.get(path).is_some_and(|there| !there.is_as_sealed(path));
+        if is_taken || is_forgotten(path, &file.sha256) {
+            plan.forgotten.push(path.clone());
+        } else if erased.subjects.contains_key(&file.subject) {
+            plan.erased += 1;
+        } else if old.is_some_and(|(_, source)| source.sealed.sha256 == file.sha256) {
+            plan.already += 1;
+        } else {
+            plan.fetch.push(file.clone());
+            if let Some((lake_path, _)) = old {
+                plan.replaced.insert(path.clone());
+                // Rows inside a merged file are not replaced by putting a file there.
+                if lake_path != path && !plan.take_out.contains(path) {
+                    plan.take_out.push(path.clone());
+                }
+            }
+        }
+    }
+    plan.removed =
+        plan.take_out.iter().take(gone).filter(|path| !plan.replaced.contains(*path)).count();
+    plan
+}
+
+fn identity(line: &Tombstone) -> (&str, &str, &str, i64, i64, Option<&str>) {
+    let Tombstone { file, subject, at, from_us, until_us, sha256, host: _ } = line;
+    (file, subject, at, *from_us, *until_us, sha256.as_deref())
+}
+
+/// The files in portions: of each, its number times its longest file is at most
+/// `max_bytes`, so that a host that sends more than it says is stopped there.
+pub(super) fn portions(
+    mut files: Vec<SealedFile>,
+    max_files: usize,
+    max_bytes: u64,
+) -> Vec<Vec<SealedFile>> {
+    files.sort_by(|a, b| (a.bytes, &a.path).cmp(&(b.bytes, &b.path)));
+    let mut portions: Vec<Vec<SealedFile>> = Vec::new();
+    for file in files {
+        match portions.last_mut() {
+            Some(last)
+                if last.len() < max_files
+                    && file.bytes.saturating_mul(last.len() as u64 + 1) <= max_bytes =>
+            {
+                last.push(file);
+            }
+            _ => portions.push(vec![file]),
+        }
+    }
+    portions
+}
+
+#[cfg(test)]
+#[path = "plan_test.rs"]
+mod tests;

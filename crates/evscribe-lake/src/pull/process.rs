@@ -1,0 +1,197 @@
+//! ssh and rsync as children: they end when this program does, however it ends,
+//! and what a host has them say is bounded.
+//!
+//! | who | keeps |
+//! |---|---|
+//! | `setpriv --pdeathsig` | the child from outliving this program |
+//! | its process group | its own children from outliving it, where it is killed |
+//! | `flock` | two of them out of one folder, as long as any is alive |
+//! | `prlimit --fsize` | a host from sending more than is wanted |
+
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// The last words of a child that are kept, bytes.
+const TAIL_BYTES: usize = 4_096;
+
+/// Longest line that is handed over, bytes; longer ones are cut.
+const LINE_BYTES: usize = 4_096;
+
+/// Exit code where another child still has the folder.
+pub(super) const FOLDER_TAKEN: i32 = 199;
+
+/// How long a child waits for the folder, s.
+const FOLDER_WAIT_S: &str = "30";
+
+/// How a child ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    /// With that code; of one that was killed, 128 and the signal.
+    Code(i32),
+    /// It was not done at the deadline.
+    Late,
+    /// Somebody stopped the run.
+    Stopped,
+}
+
+/// What a child did.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    pub(super) ended: Ended,
+    /// The last it said on standard error, fit for a terminal.
+    pub(super) said: String,
+}
+
+/// When a child has to be done.
+#[derive(Clone, Debug)]
+pub(super) struct Until {
+    pub(super) deadline: Instant,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// A command that does not outlive this program.
+pub(super) fn bound(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", program]);
+    // What is translated cannot be told apart; what is set for a person's own
+    // rsync does not hold here.
+    command.env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
+    for name in ["RSYNC_RSH", "RSYNC_PROTECT_ARGS", "RSYNC_OLD_ARGS", "RSYNC_PARTIAL_DIR"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// As [`bound`], alone in the folder of `lock` and with no file longer than
+/// `max_bytes`.
+pub(super) fn bound_in(lock: &Path, max_bytes: u64, program: &str) -> Command {
+    let mut command = bound("flock");
+    let taken = FOLDER_TAKEN.to_string();
+    command.args(["-F", "-w", FOLDER_WAIT_S, "-E", &taken]).arg(lock);
+    command.arg("prlimit").arg(format!("--fsize={max_bytes}")).arg(program);
+    command
+}
+
+/// Kills a child with all its children, unless it is done.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may be done in this moment.
+            killpg(group, Signal::SIGKILL).unwrap_or_default();
+        }
+    }
+}
+
+/// Runs it: `input` to its standard input, every line of its standard output to
+/// `line`.
+///
+/// # Errors
+/// Where it cannot be started.
+pub(super) async fn run(
+    mut command: Command,
+    input: Vec<u8>,
+    until: &mut Until,
+    line: impl FnMut(&str),
+) -> io::Result<Outcome> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0).kill_on_drop(true);
+    let mut child = command.spawn()?;
+    let id = child.id().and_then(|id| i32::try_from(id).ok());
+    let mut group = Group(id.map(Pid::from_raw));
+    let mut said = Vec::new();
+    let status = tokio::select! {
+        status = talk(&mut child, input, line, &mut said) => Some(status?),
+        () = tokio::time::sleep_until(until.deadline) => None,
+        () = stopped(&mut until.stop) => {
+            drop(group);
+            return Ok(Outcome { ended: Ended::Stopped, said: fit(&said) });
+        }
+    };
+    let ended = match status {
+        Some(code) => {
+            group.0 = None;
+            Ended::Code(code)
+        }
+        None => {
+            drop(group);
+            drop(child.wait().await);
+            Ended::Late
+        }
+    };
+    Ok(Outcome { ended, said: fit(&said) })
+}
+
+/// Returns once the run is stopped.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        // Nobody is left who could stop it.
+        std::future::pending().await
+    }
+}
+
+async fn talk(
+    child: &mut Child,
+    input: Vec<u8>,
+    line: impl FnMut(&str),
+    said: &mut Vec<u8>,
+) -> io::Result<i32> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let write = async {
+        if let Some(mut stdin) = stdin {
+            // A child that does not listen says why elsewhere.
+            drop(stdin.write_all(&input).await);
+        }
+    };
+    tokio::join!(write, each_line(stdout, line), tail(stderr, said));
+    let status = child.wait().await?;
+    use std::os::unix::process::ExitStatusExt;
+    Ok(status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1))
+}
+
+async fn each_line(from: Option<impl AsyncRead + Unpin>, mut line: impl FnMut(&str)) {
+    let Some(mut from) = from else { return };
+    let (mut buffer, mut text) = (vec![0; 16 << 10], Vec::new());
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        for byte in buffer.get(..read).unwrap_or_default() {
+            if *byte == b'\n' {
+                line(&String::from_utf8_lossy(&text));
+                text.clear();
+            } else if text.len() < LINE_BYTES {
+                text.push(*byte);
+            }
+        }
+    }
+}
+
+/// Until its end, and the last of it.
+async fn tail(from: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
+    let Some(mut from) = from else { return };
+    let mut buffer = vec![0; TAIL_BYTES];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        kept.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        kept.drain(..kept.len().saturating_sub(TAIL_BYTES));
+    }
+}
+
+/// A text of somewhere else, fit for a terminal and a log.
+fn fit(bytes: &[u8]) -> String {
+    let keep = |letter: char| if letter == '\n' || !letter.is_control() { letter } else { ' ' };
+    String::from_utf8_lossy(bytes).chars().map(keep).collect()
+}
+
+/// Waits until no child has the folder of `lock`, and returns whether that is so.
+pub(super) async fn is_free(lock: &Path) -> io::Result<bool> {
+    let mut flock = Command::new("flock");
+    flock.args(["-w", FOLDER_WAIT_S]).arg(lock).arg("true").stdin(Stdio::null());
+    Ok(flock.status().await?.success())
+}
