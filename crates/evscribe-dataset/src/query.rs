@@ -6,9 +6,11 @@
 //!                                      ─► DataSourceExec ─► named ─► Parquet ─► reader
 //!     ◄─ rows ◄─ output ─► delivery
 //! ```
-//! Not handled: what the records of a lake say of its files. A query that runs
-//! while files are merged may be refused, because a file is gone.
+//! Not handled: what the records of a lake say of its files; whatever stands at a
+//! place of a table is read. A query that runs while files are merged may be
+//! refused.
 
+mod changes;
 mod delivery;
 mod fault;
 mod footer;

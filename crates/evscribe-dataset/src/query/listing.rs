@@ -10,6 +10,7 @@ use jiff::civil::{Date, date};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
+use super::changes;
 use super::prune::Prune;
 use super::source::Source;
 
@@ -87,6 +88,7 @@ pub(super) async fn list(source: &Source, table: Table, prune: &Prune) -> Result
     let mask = prune.files(&listing.files)?;
     listing.files = chosen(listing.files, &mask);
     listing.files.sort_by(|a, b| a.meta.location.cmp(&b.meta.location));
+    changes::check(source, &listing.files).await?;
     Ok(listing)
 }
 
