@@ -7,6 +7,8 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent.parent
 EVSCRIBE = REPO / "target" / "release" / "evscribe"
 EVSCRIBE_DATA = REPO / "target" / "dataset" / "evscribe-data"
+# The lake's tests have a fleet and a server that ours borrow.
+LAKE = REPO / "tests" / "lake"
 RECORDINGS = sorted((REPO / "tests" / "fixtures" / "recordings").iterdir())
 # Two seconds before midnight: longer recordings are of two dates.
 STARTED_AT = "2026-11-23T23:59:58Z"

@@ -10,7 +10,7 @@ from pyspark.sql import functions as f
 import engines
 import snippets
 import spark as session
-from command import AFTER, BEFORE
+from command import AFTER, BEFORE, EVSCRIBE_DATA, said
 from consumer_types import AXIS, stated
 from document import TABLES
 from snippets import SECTIONS, SQL
@@ -55,6 +55,14 @@ def it_counts_and_sums_as_evscribe_does(spark, dataset, table):
 @pytest.mark.parametrize("table", TABLES)
 def it_counts_and_sums_as_evscribe_does_at_level_class(spark, class_dataset, table):
     assert engines.spark_reads(spark, class_dataset, table) == engines.said_by_evscribe(class_dataset, table)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def it_counts_and_sums_what_was_decrypted(spark, dataset, encrypted, team, table, tmp_path):
+    (tmp_path / table).mkdir()
+    out = ["--format", "parquet", "--out", tmp_path / table / "rows.parquet"]
+    said(EVSCRIBE_DATA, "query", encrypted, f"SELECT * FROM {table}", "--key", team, *out)
+    assert engines.spark_reads(spark, tmp_path, table) == engines.said_by_evscribe(dataset, table)
 
 
 @pytest.mark.parametrize("table", TABLES)

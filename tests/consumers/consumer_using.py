@@ -1,16 +1,20 @@
 """Each snippet of docs/USING.md runs as it stands and prints what the page says."""
 
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 
 import snippets
-from command import query
+from command import LAKE, query
 from snippets import DATAFUSION, SECTIONS, SQL
 
-# Their tests are elsewhere: the fixture, and the one session of Spark.
-ELSEWHERE = {"The examples", "Spark"}
+sys.path.append(str(LAKE))
+from s3 import S3
+
+# Their tests are elsewhere: the fixture, the one session of Spark, a server.
+ELSEWHERE = {"The examples", "Spark", "A lake in S3"}
 DEBIANS_TORCH = Path("/usr/lib/python3/dist-packages/torch")
 
 
@@ -27,7 +31,24 @@ def torch(tmp_path_factory):
 def it_prints_what_the_page_says(using, torch, heading):
     saved(using, "Time", "Windows")
     for snippet in SECTIONS[heading]:
-        assert snippets.run(snippet, using, torch) == (snippet.printed or "")
+        assert snippets.run(snippet, using, PYTHONPATH=torch) == (snippet.printed or "")
+
+
+@pytest.fixture(scope="module")
+def s3(using, tmp_path_factory):
+    """A real server that speaks S3, with the datasets of the page in its bucket `lake`."""
+    server = S3(tmp_path_factory.mktemp("s3")).start()
+    server.client.create_bucket(Bucket="lake")
+    for file in using.glob("*/*/*/*/*.parquet"):
+        server.client.put_object(Bucket="lake", Key=str(file.relative_to(using)), Body=file.read_bytes())
+    yield server
+    server.stop()
+
+
+def it_prints_what_the_page_says_of_s3(using, s3):
+    aws = {name: value for name, value in s3.environment.items() if name.startswith("AWS_")}
+    for snippet in SECTIONS["A lake in S3"]:
+        assert snippets.run(snippet, using, **aws) == snippet.printed
 
 
 @pytest.fixture(scope="module")

@@ -101,15 +101,12 @@ def lay_out(folder: Path):
         run(snippet, folder)
 
 
-def run(snippet: Snippet, folder: Path, torch: str = "") -> str:
-    """What the snippet prints, run as somebody would paste or save it."""
+def run(snippet: Snippet, folder: Path, **more: str) -> str:
+    """What the snippet prints, run as somebody would paste or save it; `more` is
+    put into the environment."""
     paths = [str(EVSCRIBE.parent), str(EVSCRIBE_DATA.parent), os.environ["PATH"]]
-    environment = os.environ | {
-        "PATH": ":".join(paths),
-        "PYTHONPATH": torch,
-        "HF_HOME": str(folder / "hugging-face"),
-        "HF_HUB_OFFLINE": "1",
-    }
+    own = {"PATH": ":".join(paths), "HF_HOME": str(folder / "hugging-face"), "HF_HUB_OFFLINE": "1"}
+    environment = os.environ | own | more
     command = [sys.executable, "-c", snippet.code] if snippet.language == "python" else ["bash", "-euc", snippet.code]
     if snippet.file:
         (folder / snippet.file).write_text(snippet.code)
