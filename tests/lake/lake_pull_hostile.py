@@ -42,6 +42,14 @@ def stranger_path(host, name: str) -> str:
     return f"{os.path.dirname(host.longest())}/{name}"
 
 
+DRIP = """/usr/bin/rrsync -ro "$here/outbox" | /usr/bin/python3 -c 'import os, time
+while byte := os.read(0, 1):
+    os.write(1, byte)
+    time.sleep(1)'
+exit
+"""
+
+
 def linked(host, target) -> None:
     host.offer()
     (host.outbox / host.longest()).unlink()
@@ -61,9 +69,9 @@ def tombstone(host, file: str) -> None:
 # What each does, with the honest host `victim` beside it, and what its line must say.
 # "partial": all but that file arrives; "failed": nothing of it is taken on trust.
 LIES = {
-    "checksum": (lambda h, v: says_of_longest(h, sha256="0" * 64), "partial", r"checksum|sha-?256|not what"),
-    "larger": (lambda h, v: says_of_longest(h, bytes=lines_with(h)["bytes"] + 1), "partial", r"bytes|long|short|size"),
-    "smaller": (lambda h, v: says_of_longest(h, bytes=lines_with(h)["bytes"] - 1), "partial", r"bytes|long|large|size|more than"),
+    "checksum": (lambda h, v: says_of_longest(h, sha256="0" * 64), "partial", r"SHA-256 is .* the manifest says 000"),
+    "larger": (lambda h, v: says_of_longest(h, bytes=lines_with(h)["bytes"] + 1), "partial", r"shorter than the \d+ bytes"),
+    "smaller": (lambda h, v: says_of_longest(h, bytes=lines_with(h)["bytes"] - 1), "partial", r"longer than the \d+ bytes"),
     "rows": (lambda h, v: says_of_longest(h, rows=lines_with(h)["rows"] + 1), "partial", r"rows"),
     "another host's path": (lambda h, v: manifest(h, v.sealed[v.longest()]), "any", r"host|place|path"),
     "dots": (lambda h, v: manifest(h, lines_with(h, path="../../../beside")), "any", r"path|place"),
@@ -74,8 +82,8 @@ LIES = {
     "null byte": (lambda h, v: manifest(h, lines_with(h, path=stranger_path(h, "a\0b.parquet"))), "any", r"path|place"),
     "dash": (lambda h, v: manifest(h, lines_with(h, path="--rsh=touch planted")), "any", r"path|place"),
     "ours": (lambda h, v: manifest(h, lines_with(h, path="_evscribe/erased.json")), "any", r"path|place"),
-    "link": (lambda h, v: linked(h, "/etc/passwd"), "partial", r"not there|missing|not offered|did not|no regular|not sent"),
-    "link upwards": (lambda h, v: linked(h, "../" * 8 + "etc/passwd"), "partial", r"not there|missing|not offered|did not|no regular|not sent"),
+    "link": (lambda h, v: linked(h, "/etc/passwd"), "partial", r"not there or no files"),
+    "link upwards": (lambda h, v: linked(h, "../" * 8 + "etc/passwd"), "partial", r"not there or no files"),
     "twice": (lambda h, v: manifest(h, lines_with(h, sha256="1" * 64)), "any", r"."),
     "no host": (lambda h, v: h.offer(host=None), "failed", r"host|older|pseudonym"),
     "odd host": (lambda h, v: h.offer(host="../../beside"), "failed", r"host|pseudonym"),
@@ -85,16 +93,18 @@ LIES = {
     "garbage": (lambda h, v: h.write("manifest.jsonl", os.urandom(4096)), "failed", r"manifest|line"),
     "ten million lines": (lambda h, v: h.write("manifest.jsonl", b"{}\n" * 10_000_000), "failed", r"manifest|line|long|large"),
     "endless manifest": (lambda h, v: os.truncate(h.outbox / "manifest.jsonl", 1 << 40), "failed", r"manifest|large|long|more than"),
-    "endless file": (lambda h, v: longest_is(h, 1 << 40), "partial", r"bytes|long|large|more than"),
+    "endless file": (lambda h, v: longest_is(h, 1 << 40), "partial", r"longer than the \d+ bytes"),
     "tombstone of another": (lambda h, v: tombstone(h, v.longest()), "any", r"tombstone|host"),
     "tombstone above": (lambda h, v: tombstone(h, "../../beside"), "any", r"tombstone|path|place"),
     "garbage of tombstones": (lambda h, v: h.write("tombstones.jsonl", b"{]\n" * 9), "any", r"tombstone"),
     "endless stream": (lambda h, v: h.does_instead("exec cat /dev/zero"), "failed", r"."),
     "endless talk": (lambda h, v: h.does_instead("yes 'evil \x1b[31m' >&2"), "failed", r"."),
     "silent": (lambda h, v: h.does_instead("exec sleep 600"), "failed", r"time|silent|answer|timeout"),
+    # Never silent, never done: what is due of it is due to nobody else.
+    "drip": (lambda h, v: h.does_instead(DRIP), "failed", r"took longer than"),
     "no rsync": (lambda h, v: h.does_instead("exec no-such-program"), "failed", r"."),
     "not now": (lambda h, v: h.does_instead("echo 'evscribe: pulls are paused by the policy' >&2; exit 75"), "failed", r"pulls are paused by the policy"),
-    "no entry": (lambda h, v: h.lets_in(False), "failed", r"[Pp]ermission denied|refuse"),
+    "no entry": (lambda h, v: h.lets_in(False), "failed", r"does not let this key in"),
 }
 NONSENSE = [b"-oProxyCommand=touch planted", b"user@", b"[::1", b"host:99999", b"host;touch planted", b"one two three", b"\xff\xfe", b"ab\x00cd", b"a" * 5_000]
 PLAIN = {"rows"}
@@ -114,7 +124,8 @@ def told(fifty, tmp_path_factory):
     for name in LIES:
         liars[name] = next(host for host in rest if host not in liars.values() and is_plain(host) == (name in PLAIN))
     honest = [host for host in rest if host not in liars.values()]
-    victim, twin, slow, repeated = honest[:4]
+    victim, twin, repeated = honest[:3]
+    slow = fifty.all[1]
     for name, (does, *_) in LIES.items():
         liars[name].is_touched = True
         does(liars[name], victim)
@@ -124,7 +135,7 @@ def told(fifty, tmp_path_factory):
     slow.is_touched = True
     fifty.network.shape(slow.number, "tbf rate 20kbit burst 4kb latency 400ms")
     absent, refused = fifty.network.address(250), f"{victim.address}:2222"
-    listed = [host.line for host in (*liars.values(), *honest, clone)]
+    listed = [host.line for host in (*liars.values(), *honest, clone, slow)]
     listed += [f"{absent} absent", f"{refused} refused", repeated.line]
     puller = Puller(fifty, str(lake), folder)
     command = puller.command(listed, "--skip-bad", "--jobs", "16", "--timeout", TIMEOUT_S, "--host-timeout", HOST_TIMEOUT_S)
@@ -181,9 +192,9 @@ def it_says_nothing_that_a_terminal_would_obey(told):
 
 
 def it_brings_in_everything_honest(told):
-    # Twins are two for one: see below. Slow has its own line.
     for host in told["honest"]:
-        if host in (told["slow"], told["clone"][1]):
+        # Twins are two for one: see below.
+        if host is told["clone"][1]:
             continue
         if host is told["repeated"]:
             continue
@@ -216,7 +227,7 @@ def it_tells_two_hosts_with_one_pseudonym_from_each_other(told):
     clone, twin = told["clone"]
     said = [told["pulled"].of(clone), told["pulled"].of(twin)]
     assert any(each["error"] for each in said), said
-    assert any(re.search(r"pseudonym|same host|both|another", str(each["error"])) for each in said if each["error"]), said
+    assert any(re.search(r"the same pseudonym", str(each["error"])) for each in said if each["error"]), said
     arrived = {path for path in told["files"] if f"host={twin.pseudonym}/" in path}
     assert arrived in (set(twin.sealed), set()), "all of one of them, or nothing"
 
@@ -243,16 +254,16 @@ def it_pulls_a_line_that_stands_there_twice_once(told):
 
 def it_names_every_line_that_is_none(told):
     skipped = {line["line"]: line["why"] for line in told["pulled"].report["skipped_lines"]}
-    first = len(LIES) + len(told["honest"]) + 1 + 3 + 1
+    first = len(LIES) + len(told["honest"]) + 2 + 3 + 1
     for number in range(first, first + len(NONSENSE)):
         assert skipped.get(number), f"line {number}, {NONSENSE[number - first][:40]}: {skipped}"
 
 
-def it_does_nothing_with_a_list_that_has_nonsense_in_it_unless_told_so(told, fleet):
+def it_does_nothing_with_a_list_that_has_nonsense_in_it_unless_told_so(told):
     command = [part for part in told["command"] if part != "--skip-bad"]
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     assert done.returncode == NOTHING
-    first = len(LIES) + len(told["honest"]) + 1 + 3 + 1
+    first = len(LIES) + len(told["honest"]) + 2 + 3 + 1
     for number in range(first, first + len(NONSENSE)):
         assert re.search(rf"\b{number}\b", done.stderr), f"line {number} is not told: {done.stderr}"
 
