@@ -1,0 +1,12 @@
+//! Lakes made of datasets that really were sealed, merged, erased, checked, and
+//! left at every moment by a kill.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod bad;
+mod erasing;
+mod killed;
+mod lakes;
+mod merging;
+#[path = "../../../evscribe-sink/tests/support/mod.rs"]
+mod support;
+mod verifying;
