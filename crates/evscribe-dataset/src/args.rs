@@ -7,8 +7,11 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use evscribe_sink::crypt::Keyring;
 
+use crate::erase::EraseArgs;
+use crate::merge::MergeArgs;
 use crate::pull::PullArgs;
 use crate::query::QueryArgs;
+use crate::verify::VerifyArgs;
 
 /// The data team's side of evscribe: what was pulled from workstations, as one
 /// dataset.
@@ -34,6 +37,31 @@ pub(crate) enum Command {
     /// failed, the rest is there. 1: nothing was done. 75: another program changes
     /// the lake.
     Pull(PullArgs),
+    /// Make few large files of the many small ones of a lake.
+    ///
+    /// Files of one table, date and host that follow each other in time become
+    /// one. Each keeps where its rows came from, so that merging can be undone
+    /// file by file: what people had forgotten goes out of merged files too.
+    ///
+    /// Exit code 0: done. 3: some file cannot be used and was left as it is
+    /// (--skip-bad). 1: it stopped, what was merged so far stays. 75: another
+    /// program changes the lake.
+    Merge(MergeArgs),
+    /// Erase everything of a person from a lake, with a receipt.
+    ///
+    /// Their files go, merged ones are written anew without them, and they are
+    /// never pulled again. Then what is left is read and their rows are counted.
+    ///
+    /// Exit code 0: nothing is left, and that is proven. 3: something could not be
+    /// erased or read, the receipt names it. 1: it stopped, run it again. 75:
+    /// another program changes the lake.
+    Erase(EraseArgs),
+    /// Check a lake against its records: what is missing, from which host, what
+    /// is damaged, and what should not be there.
+    ///
+    /// Exit code 0: everything holds. 1: something does not. 75: another program
+    /// changes the lake.
+    Verify(VerifyArgs),
     /// Ask a dataset or a lake, in SQL.
     ///
     /// Tables are events, touch, marks and devices, as docs/FORMAT.md describes

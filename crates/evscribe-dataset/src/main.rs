@@ -2,9 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod erase;
+mod held;
 mod manual;
+mod merge;
 mod pull;
 mod query;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -16,6 +20,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Pull(args) => pull::run(&args, cli.json),
+        Command::Merge(args) => merge::run(&args, cli.json),
+        Command::Erase(args) => erase::run(&args, cli.json),
+        Command::Verify(args) => verify::run(&args, cli.json),
         Command::Query(args) => query::run(&args, cli.json),
         Command::Manual { dir } => manual::run(&dir),
     };

@@ -1,0 +1,112 @@
+//! `evscribe-data erase`: everything of a person goes out of a lake.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use evscribe_lake::{Receipt, Sealing, Wanted, erase};
+use serde_json::json;
+
+use crate::args::KeyArgs;
+use crate::held::LakeArgs;
+
+/// It is not proven that nothing is left.
+const NOT_PROVEN: u8 = 3;
+
+/// Who is to be erased, and where.
+#[derive(Debug, Args)]
+pub(crate) struct EraseArgs {
+    #[command(flatten)]
+    lake: LakeArgs,
+    /// The pseudonym of a person, as in column subject; may be given several
+    /// times, for a person has another one in each policy period and on each
+    /// workstation.
+    #[arg(long = "subject", value_name = "PSEUDONYM", required = true)]
+    subjects: Vec<String>,
+    #[command(flatten)]
+    keys: KeyArgs,
+    /// Write the receipts there, too, as JSON.
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(crate) fn run(args: &EraseArgs, as_json: bool) -> Result<ExitCode> {
+    let subjects: BTreeSet<String> = args.subjects.iter().cloned().collect();
+    let keyring = args.keys.keyring()?;
+    if !args.yes {
+        ask(&subjects)?;
+    }
+    args.lake.run(async |place, held| {
+        let sealing = Sealing::new(place, keyring, Wanted::Same).await?;
+        let receipts = erase((place, held), &subjects, &sealing).await?;
+        let proven = receipts.iter().all(|receipt| receipt.proven);
+        let told = json!({ "proven": proven, "receipts": receipts });
+        let mut out = std::io::stdout().lock();
+        if as_json {
+            writeln!(out, "{told}")?;
+        } else {
+            receipts.iter().try_for_each(|receipt| print(&mut out, receipt))?;
+        }
+        if let Some(path) = &args.receipt {
+            let text = format!("{told:#}\n");
+            fs::write(path, text).with_context(|| {
+                format!(
+                    "what was to be erased is erased, but {} cannot be written; run this again",
+                    path.display()
+                )
+            })?;
+        }
+        Ok(if proven { ExitCode::SUCCESS } else { ExitCode::from(NOT_PROVEN) })
+    })
+}
+
+fn ask(subjects: &BTreeSet<String>) -> Result<()> {
+    let whom: Vec<&str> = subjects.iter().map(String::as_str).collect();
+    if !std::io::stdin().is_terminal() {
+        bail!("nothing was erased: this cannot be undone, so give --yes");
+    }
+    eprint!("Erase all that is of {}? It cannot be undone. [y/N] ", whom.join(", "));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => bail!("nothing was erased"),
+    }
+}
+
+fn print(out: &mut impl Write, receipt: &Receipt) -> std::io::Result<()> {
+    let Receipt { subject, erased, rewritten, others, left, proof, .. } = receipt;
+    let rows: u64 = erased.values().map(|source| source.rows).sum();
+    writeln!(out, "{subject}, in {}", receipt.lake)?;
+    writeln!(out, "  from {} to {}", receipt.begun_at, receipt.ended_at)?;
+    for source in erased.values() {
+        writeln!(out, "  erased {} {} ({} rows)", source.sha256, source.path, source.rows)?;
+    }
+    for (before, after) in rewritten {
+        writeln!(out, "  written anew without it: {before}, now {after}")?;
+    }
+    for path in others {
+        writeln!(out, "  removed {path}")?;
+    }
+    for noted in left {
+        writeln!(out, "  NOT erased {}: {}", noted.path, noted.why)?;
+    }
+    for noted in &proof.not_opened {
+        writeln!(out, "  not read {}: {}", noted.path, noted.why)?;
+    }
+    writeln!(
+        out,
+        "  {} files with {rows} rows erased; {} files read afterwards, with {} rows of it: {}",
+        erased.len(),
+        proof.files,
+        proof.rows,
+        if receipt.proven { "proven" } else { "NOT PROVEN" }
+    )
+}
