@@ -73,3 +73,4 @@ def it_opens_encrypted_in_datafusion(fleet, secret, expected, table):
 def it_opens_decrypted(lake, expected, table, reader):
     read = engines.READERS.get(reader, engines.datafusion_reads)
     assert read(lake, table) == expected[table]
+

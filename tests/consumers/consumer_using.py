@@ -29,7 +29,7 @@ def torch(tmp_path_factory):
 
 @pytest.mark.parametrize("heading", [heading for heading in SECTIONS if heading not in ELSEWHERE])
 def it_prints_what_the_page_says(using, torch, heading):
-    saved(using, "Time", "Windows")
+    snippets.saved(using, "Time", "Windows")
     for snippet in SECTIONS[heading]:
         assert snippets.run(snippet, using, PYTHONPATH=torch) == (snippet.printed or "")
 
@@ -92,18 +92,10 @@ def it_shows_a_result_of_all_sql_and_of_nearly_all_code():
     assert silent == ["The examples", "Encrypted files", "Time", "Windows", "Erasure"]
 
 
-def saved(folder, *headings):
-    """Saves the files of these sections, so that each test runs by itself."""
-    for heading in headings:
-        for snippet in SECTIONS[heading]:
-            if snippet.file:
-                (folder / snippet.file).write_text(snippet.code)
-
-
 def it_leaves_no_copy_in_hugging_faces_cache(using, torch):
     """Where load_dataset leaves one; and it does not know the hosts."""
     (snippet,) = SECTIONS["Hugging Face datasets"]
-    saved(using, "Time", "Windows")
+    snippets.saved(using, "Time", "Windows")
     cache = using / "hugging-face"
 
     def rows_kept():
@@ -121,7 +113,7 @@ print(data.num_rows, "host" in data.column_names, "date" in data.column_names)
 
 
 def it_reads_windows_of_encrypted_files_too(using):
-    saved(using, "Time", "Windows")
+    snippets.saved(using, "Time", "Windows")
     code = """
 import functools
 import evscribe_kms
@@ -134,7 +126,7 @@ print(len(plain), plain == secret)
 
 
 def it_notices_that_files_changed_or_went(using, tmp_path):
-    saved(tmp_path, "Erasure")
+    snippets.saved(tmp_path, "Erasure")
     for name in ("kept", "changed", "gone"):
         (tmp_path / name).write_text(name)
     code = """

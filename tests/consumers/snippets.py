@@ -101,6 +101,14 @@ def lay_out(folder: Path):
         run(snippet, folder)
 
 
+def saved(folder: Path, *headings: str):
+    """Saves the files of these sections, so that each test runs by itself."""
+    for heading in headings:
+        for snippet in SECTIONS[heading]:
+            if snippet.file:
+                (folder / snippet.file).write_text(snippet.code)
+
+
 def run(snippet: Snippet, folder: Path, **more: str) -> str:
     """What the snippet prints, run as somebody would paste or save it; `more` is
     put into the environment."""
