@@ -4,12 +4,14 @@
 //! | the lake's record | it belongs to |
 //! |---|---|
 //! | names a host of the list that says so, or cannot be asked | that one |
-//! | anything else | the first of the list that says so |
+//! | anything else | the first that says so |
 //!
-//! Who says so waits until those are known that may go before it; a known host
-//! that says what it always said waits for nobody.
+//! Nobody waits but who says that it is a host that the record knows by another
+//! name of the list: until that one is asked. What is new to the lake waits for no
+//! other host, however long one takes to say its first word.
 
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -35,9 +37,14 @@ pub(super) enum Claim {
 }
 
 /// Whether the host at place `own` may be `host`, which was last pulled from the
-/// one at place `known`.
-pub(super) fn decide(own: usize, host: &str, known: Option<usize>, says: &[Says]) -> Claim {
-    let is_it = |says: &Says| matches!(says, Says::Is(other) if other == host);
+/// one at place `known`; `first` said so before, in this run.
+pub(super) fn decide(
+    own: usize,
+    host: &str,
+    known: Option<usize>,
+    first: Option<usize>,
+    says: &[Says],
+) -> Claim {
     if known == Some(own) {
         return Claim::Ours;
     }
@@ -45,46 +52,56 @@ pub(super) fn decide(own: usize, host: &str, known: Option<usize>, says: &[Says]
         match of_known {
             Says::Unasked => return Claim::Wait,
             Says::Nothing => return Claim::Theirs(place),
-            says if is_it(says) => return Claim::Theirs(place),
+            Says::Is(other) if other == host => return Claim::Theirs(place),
             Says::Is(_) => {}
         }
     }
-    for (place, earlier) in says.iter().enumerate().take(own) {
-        match earlier {
-            Says::Unasked => return Claim::Wait,
-            says if is_it(says) => return Claim::Theirs(place),
-            _ => {}
-        }
-    }
-    Claim::Ours
+    first.filter(|first| *first != own).map_or(Claim::Ours, Claim::Theirs)
 }
 
 /// What all hosts of a list say.
 #[derive(Debug)]
 pub(super) struct Claims {
-    says: Mutex<Vec<Says>>,
+    said: Mutex<Said>,
     changed: Notify,
+}
+
+#[derive(Debug)]
+struct Said {
+    /// By place.
+    says: Vec<Says>,
+    /// Whose a pseudonym is, by the claims that were decided.
+    owners: HashMap<String, usize>,
 }
 
 impl Claims {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { says: Mutex::new(vec![Says::Unasked; hosts]), changed: Notify::new() }
+        let said = Said { says: vec![Says::Unasked; hosts], owners: HashMap::new() };
+        Self { said: Mutex::new(said), changed: Notify::new() }
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in what the host at that place says, or that it says nothing.
     pub(super) fn tell(&self, place: usize, says: Says) {
-        let mut all = self.says.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(slot) = all.get_mut(place).filter(|slot| **slot == Says::Unasked) {
+        let mut said = self.said();
+        if let Some(slot) = said.says.get_mut(place).filter(|slot| **slot == Says::Unasked) {
             *slot = says;
         }
-        drop(all);
+        drop(said);
         self.changed.notify_waiters();
     }
 
-    /// Decides at once: see [`decide`].
+    /// Decides at once, see [`decide`]; what is ours is nobody else's from then on.
     pub(super) fn look(&self, own: usize, host: &str, known: Option<usize>) -> Claim {
-        let all = self.says.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        decide(own, host, known, &all)
+        let mut said = self.said();
+        let claim = decide(own, host, known, said.owners.get(host).copied(), &said.says);
+        if claim == Claim::Ours {
+            said.owners.insert(host.to_owned(), own);
+        }
+        claim
     }
 
     /// Waits until it is decided; never [`Claim::Wait`].
@@ -110,36 +127,40 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_two_with_one_pseudonym_is_pulled() {
-        let says = [is("a"), is("x"), Says::Nothing, is("x")];
-        assert_eq!(decide(1, "x", None, &says), Claim::Ours);
-        assert_eq!(decide(3, "x", None, &says), Claim::Theirs(1));
+    fn the_first_to_say_so_is_pulled_and_waits_for_nobody() {
+        let claims = Claims::new(3);
+        // Places 0 and 2 are not asked yet: what is new has not to wait for them.
+        claims.tell(1, is("x"));
+        assert_eq!(claims.look(1, "x", None), Claim::Ours);
+        claims.tell(2, is("x"));
+        assert_eq!(claims.look(2, "x", None), Claim::Theirs(1));
+        claims.tell(0, is("y"));
+        assert_eq!(claims.look(0, "y", None), Claim::Ours);
     }
 
     #[test]
     fn who_was_pulled_before_stays_it_wherever_the_other_stands() {
         let says = [is("x"), is("x")];
-        assert_eq!(decide(0, "x", Some(1), &says), Claim::Theirs(1));
-        assert_eq!(decide(1, "x", Some(1), &says), Claim::Ours);
-        assert_eq!(decide(1, "x", Some(1), &[Says::Unasked, is("x")]), Claim::Ours);
+        assert_eq!(decide(0, "x", Some(1), None, &says), Claim::Theirs(1));
+        assert_eq!(decide(1, "x", Some(1), None, &says), Claim::Ours);
+        assert_eq!(decide(1, "x", Some(1), None, &[Says::Unasked, is("x")]), Claim::Ours);
         // It cannot be asked today: it may be it all the same.
-        assert_eq!(decide(0, "x", Some(1), &[is("x"), Says::Nothing]), Claim::Theirs(1));
+        assert_eq!(decide(0, "x", Some(1), None, &[is("x"), Says::Nothing]), Claim::Theirs(1));
         // It is somebody else now.
-        assert_eq!(decide(0, "x", Some(1), &[is("x"), is("y")]), Claim::Ours);
+        assert_eq!(decide(0, "x", Some(1), None, &[is("x"), is("y")]), Claim::Ours);
+        assert_eq!(decide(0, "x", Some(1), Some(2), &[is("x"), is("y")]), Claim::Theirs(2));
     }
 
     #[test]
-    fn nobody_is_decided_on_before_those_who_may_go_first_are_known() {
-        assert_eq!(decide(1, "x", None, &[Says::Unasked, is("x")]), Claim::Wait);
-        assert_eq!(decide(0, "x", None, &[is("x"), Says::Unasked]), Claim::Ours);
-        assert_eq!(decide(0, "x", Some(1), &[is("x"), Says::Unasked]), Claim::Wait);
+    fn who_says_to_be_one_that_is_known_waits_for_it() {
+        assert_eq!(decide(0, "x", Some(1), None, &[is("x"), Says::Unasked]), Claim::Wait);
     }
 
     #[tokio::test]
-    async fn a_wait_ends_when_all_is_known() {
+    async fn a_wait_ends_when_that_one_is_asked() {
         let claims = Claims::new(3);
         claims.tell(2, is("x"));
-        let (claim, ()) = tokio::join!(claims.settle(2, "x", None), async {
+        let (claim, ()) = tokio::join!(claims.settle(2, "x", Some(1)), async {
             claims.tell(0, Says::Nothing);
             tokio::task::yield_now().await;
             claims.tell(1, is("x"));
