@@ -44,7 +44,7 @@ pub enum HostError {
     Manifest(String),
     /// Two hosts of the list say that they are the same.
     #[error(
-        "says that it is {host}, and so does {other}, which is pulled instead: machines from one \
+        "has the same pseudonym, {host}, as {other}, which is pulled instead: machines from one \
          image share their workstation key, give each one of its own"
     )]
     Clone {
@@ -74,6 +74,14 @@ pub enum HostError {
          and run this again"
     )]
     DiskFull(String),
+    /// It lists what it does not have.
+    #[error("{files} files that its manifest lists are not there or no files, {first} among them")]
+    Missing {
+        /// How many.
+        files: usize,
+        /// One of them.
+        first: String,
+    },
     /// Some files did not pass.
     #[error("{0} files did not pass and are in quarantine")]
     Quarantined(usize),

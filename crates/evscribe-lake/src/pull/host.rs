@@ -11,7 +11,7 @@
 //! A file that is not as the manifest says may have changed since: the lists are
 //! fetched once more, and it is judged by what they say then.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use super::plan::{Plan, plan, portions};
 use super::process::{self, Until};
 use super::report::{HostReport, Quarantined, State};
 use super::run::Run;
-use super::stage::{Look, Stage};
+use super::stage::{Look, Stage, longer};
 use super::watch::Event;
 use crate::place::blocking;
 use crate::{Change, HostRecord, LakeError, change};
@@ -47,8 +47,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 struct Amiss {
     /// Others than they should be, and why.
     other: BTreeMap<String, (SealedFile, String)>,
-    /// Not there any more.
-    missing: BTreeSet<String>,
+    /// Not there any more; its checksum.
+    missing: BTreeMap<String, String>,
 }
 
 /// The work on one host.
@@ -170,14 +170,25 @@ impl Host<'_> {
             for (_, (file, why)) in refused {
                 self.refuse(link.stage, &file, why).await?;
             }
-            let is_steady = changed.is_empty()
-                && amiss.missing.is_empty()
-                && (plan.forgotten.is_empty() || round > 0);
+            let is_lie = |(path, sha256): &(&String, &String)| {
+                before.missing.get(*path).is_some_and(|old| old == *sha256)
+            };
+            let (lies, gone) = amiss.missing.iter().partition::<Vec<_>, _>(is_lie);
+            let is_steady =
+                changed.is_empty() && gone.is_empty() && (plan.forgotten.is_empty() || round > 0);
             if is_steady {
+                let done = match lies.first() {
+                    Some((first, _)) => {
+                        let (files, first) = (lies.len(), (*first).clone());
+                        Err(HostError::Missing { files, first })
+                    }
+                    None => self.finish(link, &offered, &plan).await,
+                };
                 drop(permit);
-                return self.finish(link, &offered, &plan).await;
+                return done;
             }
             before.other.extend(changed);
+            before.missing.extend(amiss.missing);
         }
         Err(HostError::Unsteady)
     }
@@ -299,6 +310,9 @@ impl Host<'_> {
             for file in todo {
                 match self.look(link.stage, file).await? {
                     Look::Other(why) => {
+                        let is_longer =
+                            matches!(came, Came::TooLong) && !whole.contains(&file.path);
+                        let why = if is_longer { longer(file) } else { why };
                         drop(amiss.other.insert(file.path.clone(), (file.clone(), why)))
                     }
                     Look::Part if whole.contains(&file.path) => {
@@ -308,7 +322,9 @@ impl Host<'_> {
                         );
                         drop(amiss.other.insert(file.path.clone(), (file.clone(), why)));
                     }
-                    _ if is_all => drop(amiss.missing.insert(file.path.clone())),
+                    _ if is_all => {
+                        drop(amiss.missing.insert(file.path.clone(), file.sha256.clone()))
+                    }
                     _ => left.push(file),
                 }
             }

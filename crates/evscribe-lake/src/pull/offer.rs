@@ -81,10 +81,10 @@ pub(super) fn manifest(path: &Path, skip_bad: bool) -> Result<Offer, HostError> 
     let mut offer = Offer::default();
     lines(path, "manifest", |number, text| {
         if number == 1 {
-            offer.host = host_of(text)?;
+            offer.host = host_of(text.unwrap_or_default())?;
             return Ok(());
         }
-        match file_of(text, &offer) {
+        match text.and_then(|text| file_of(text, &offer)) {
             Ok(file) => drop(offer.files.insert(file.path.clone(), file)),
             Err(why) => offer.bad.push(number, why),
         }
@@ -111,7 +111,7 @@ pub(super) fn tombstones(
         return Ok((found, bad));
     }
     lines(path, "list of tombstones", |number, text| {
-        match tombstone_of(text, host) {
+        match text.and_then(|text| tombstone_of(text, host)) {
             Ok(tombstone) => found.push(tombstone),
             Err(why) => bad.push(number, why),
         }
@@ -136,8 +136,7 @@ fn host_of(text: &[u8]) -> Result<String, HostError> {
     struct Created {
         op: String,
         schema_version: u32,
-        #[serde(default)]
-        host: String,
+        host: Option<String>,
     }
     let first: Created = serde_json::from_slice(text)
         .map_err(|_| HostError::Manifest("line 1 is no line of a manifest".into()))?;
@@ -147,12 +146,10 @@ fn host_of(text: &[u8]) -> Result<String, HostError> {
     if first.schema_version > SCHEMA_VERSION {
         return Err(HostError::Newer { found: first.schema_version });
     }
-    if first.host.is_empty() {
-        return Err(HostError::HalfUpgraded);
-    }
+    let host = first.host.filter(|host| !host.is_empty()).ok_or(HostError::HalfUpgraded)?;
     // A place with that host in it, so that one rule says what a host may be.
-    match DataPath::parse(&format!("events/date=2026-01-01/host={}/a.parquet", first.host)) {
-        Some(_) => Ok(first.host),
+    match DataPath::parse(&format!("events/date=2026-01-01/host={host}/a.parquet")) {
+        Some(_) => Ok(host),
         None => Err(HostError::Manifest("line 1: its host is no pseudonym".into())),
     }
 }
@@ -215,11 +212,11 @@ fn is_tame(text: &str) -> bool {
     text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Hands over every line, without its end. A last one without end was cut off.
+/// Hands over every line, without its end, or why it is none.
 fn lines(
     path: &Path,
     what: &str,
-    mut take: impl FnMut(usize, &[u8]) -> Result<(), HostError>,
+    mut take: impl FnMut(usize, Result<&[u8], &'static str>) -> Result<(), HostError>,
 ) -> Result<(), HostError> {
     let failed = |error: io::Error| HostError::Here(format!("cannot read its {what}: {error}"));
     let mut reader = BufReader::new(File::open(path).map_err(failed)?);
@@ -234,11 +231,14 @@ fn lines(
                 "its {what} has more than {LINES_MAX} lines: that is no workstation's"
             )));
         }
-        let Some(line) = text.strip_suffix(b"\n") else {
-            let why = if text.len() as u64 == LINE_MAX { "is too long" } else { "has no end" };
-            return Err(HostError::Manifest(format!("line {number} of its {what} {why}")));
-        };
-        take(number, line)?;
+        match text.strip_suffix(b"\n") {
+            Some(line) => take(number, Ok(line))?,
+            None if text.len() as u64 == LINE_MAX => {
+                take(number, Err("it is too long"))?;
+                reader.skip_until(b'\n').map_err(failed)?;
+            }
+            None => take(number, Err("it has no end"))?,
+        }
     }
     Ok(())
 }

@@ -9,8 +9,10 @@
 //! | `prlimit --fsize` | a host from sending more than is wanted |
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -24,6 +26,9 @@ const TAIL_BYTES: usize = 4_096;
 
 /// Longest line that is handed over, bytes; longer ones are cut.
 const LINE_BYTES: usize = 4_096;
+
+/// How long is listened to what a child started, once it is done itself.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// Exit code where another child still has the folder.
 pub(super) const FOLDER_TAKEN: i32 = 199;
@@ -80,7 +85,7 @@ pub(super) fn bound_in(lock: &Path, max_bytes: u64, program: &str) -> Command {
     command
 }
 
-/// Kills a child with all its children, unless it is done.
+/// Kills a child with all its children.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
@@ -107,7 +112,7 @@ pub(super) async fn run(
     command.process_group(0).kill_on_drop(true);
     let mut child = command.spawn()?;
     let id = child.id().and_then(|id| i32::try_from(id).ok());
-    let mut group = Group(id.map(Pid::from_raw));
+    let group = Group(id.map(Pid::from_raw));
     let mut said = Vec::new();
     let status = tokio::select! {
         status = talk(&mut child, input, line, &mut said) => Some(status?),
@@ -117,13 +122,11 @@ pub(super) async fn run(
             return Ok(Outcome { ended: Ended::Stopped, said: fit(&said) });
         }
     };
+    // Also where it is done: an ssh whose other side never ends would stay.
+    drop(group);
     let ended = match status {
-        Some(code) => {
-            group.0 = None;
-            Ended::Code(code)
-        }
+        Some(code) => Ended::Code(code),
         None => {
-            drop(group);
             drop(child.wait().await);
             Ended::Late
         }
@@ -139,6 +142,8 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
+/// Returns its exit code. What it started may go on talking when it is done
+/// itself: nobody listens to that for long.
 async fn talk(
     child: &mut Child,
     input: Vec<u8>,
@@ -152,9 +157,15 @@ async fn talk(
             drop(stdin.write_all(&input).await);
         }
     };
-    tokio::join!(write, each_line(stdout, line), tail(stderr, said));
-    let status = child.wait().await?;
-    use std::os::unix::process::ExitStatusExt;
+    let listen = async { tokio::join!(write, each_line(stdout, line), tail(stderr, said)) };
+    tokio::pin!(listen);
+    let status = tokio::select! {
+        _ = &mut listen => child.wait().await?,
+        status = child.wait() => {
+            drop(tokio::time::timeout(LAST_WORDS, listen).await);
+            status?
+        }
+    };
     Ok(status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1))
 }
 

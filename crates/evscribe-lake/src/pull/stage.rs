@@ -129,15 +129,12 @@ impl Stage {
             return Ok(Look::Part);
         }
         if about.len() > file.bytes {
-            return Ok(Look::Other(format!(
-                "it is longer than the {} bytes that the manifest says",
-                file.bytes
-            )));
+            return Ok(Look::Other(longer(file)));
         }
         let (sha256, _) = sha256_file(&path)?;
         if sha256 != file.sha256 {
             return Ok(Look::Other(format!(
-                "its SHA-256 is {sha256}, the manifest says {}",
+                "its checksum (SHA-256) is {sha256}, the manifest says {}",
                 file.sha256
             )));
         }
@@ -167,6 +164,11 @@ impl Stage {
     pub(super) fn is_done_with(&self, path: &str) -> Result<(), LakeError> {
         remove(&self.files().join(path))
     }
+}
+
+/// What is wrong with a file of which more came than that.
+pub(super) fn longer(file: &SealedFile) -> String {
+    format!("it is longer than the {} bytes that the manifest says", file.bytes)
 }
 
 /// The two ends of a Parquet file: `None` where it is none, else whether it is
