@@ -148,7 +148,10 @@ impl Host<'_> {
         for round in 0..ROUNDS {
             let offered = link.offer(self.run.skip_bad).await?;
             if round == 0 {
+                let began = Instant::now();
                 permit = self.claim(&offered.offer.host, permit).await?;
+                // Its own time is not others' to take.
+                link.until.deadline += began.elapsed();
             } else if offered.offer.host != self.record.host {
                 return Err(HostError::Manifest("it is another host's all of a sudden".into()));
             }

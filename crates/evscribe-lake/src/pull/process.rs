@@ -206,3 +206,91 @@ pub(super) async fn is_free(lock: &Path) -> io::Result<bool> {
     flock.args(["-w", FOLDER_WAIT_S]).arg(lock).arg("true").stdin(Stdio::null());
     Ok(flock.status().await?.success())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant as Clock;
+
+    use super::*;
+
+    fn until(after: Duration) -> (watch::Sender<bool>, Until) {
+        let (tell, stop) = watch::channel(false);
+        (tell, Until { deadline: Instant::now() + after, stop })
+    }
+
+    async fn shell(text: &str, input: &[u8], after: Duration) -> (Outcome, Vec<String>) {
+        let mut command = bound("sh");
+        command.args(["-c", text]);
+        let ((_tell, mut until), mut lines) = (until(after), Vec::new());
+        let outcome = run(command, input.to_vec(), &mut until, |line| lines.push(line.to_owned()));
+        (outcome.await.unwrap(), lines)
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn what_a_child_says_is_taken_in() {
+        let (outcome, lines) =
+            shell("cat; printf 'bad\\033[31m' >&2; exit 7", b"a\nb\n", LONG).await;
+        assert_eq!((outcome.ended, lines), (Ended::Code(7), vec!["a".into(), "b".into()]));
+        assert_eq!(outcome.said, "bad [31m", "nothing that a terminal obeys");
+        let (outcome, _) = shell("kill -9 $$", b"", LONG).await;
+        assert_eq!(outcome.ended, Ended::Code(137));
+    }
+
+    #[tokio::test]
+    async fn a_child_that_talks_without_end_fills_nothing() {
+        let (outcome, lines) =
+            shell("head -c 50000000 /dev/zero; head -c 50000000 /dev/zero >&2", b"", LONG).await;
+        assert_eq!((outcome.ended, lines.len()), (Ended::Code(0), 0));
+        assert_eq!(outcome.said.len(), TAIL_BYTES);
+    }
+
+    #[tokio::test]
+    async fn what_a_child_leaves_behind_is_ended_with_it() {
+        let began = Clock::now();
+        let (outcome, lines) = shell("sleep 600 & echo $!; exit 3", b"", LONG).await;
+        assert_eq!(outcome.ended, Ended::Code(3));
+        assert!(began.elapsed() < Duration::from_secs(30));
+        let pid = Pid::from_raw(lines[0].parse().unwrap());
+        let gone = || nix::sys::signal::kill(pid, None).is_err() || is_zombie(pid);
+        for _ in 0..100 {
+            if gone() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{pid} lives on");
+    }
+
+    fn is_zombie(pid: Pid) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        status.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
+    }
+
+    #[tokio::test]
+    async fn a_child_is_ended_at_its_deadline_and_when_the_run_is_stopped() {
+        let (outcome, _) = shell("sleep 600", b"", Duration::from_millis(100)).await;
+        assert_eq!(outcome.ended, Ended::Late);
+        let mut command = bound("sleep");
+        command.arg("600");
+        let (tell, mut until) = until(LONG);
+        tell.send_replace(true);
+        let outcome = run(command, Vec::new(), &mut until, |_| {}).await.unwrap();
+        assert_eq!(outcome.ended, Ended::Stopped);
+    }
+
+    #[tokio::test]
+    async fn no_file_gets_longer_than_was_said_and_no_two_write_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lock, to) = (folder.path().join("lock"), folder.path().join("to"));
+        std::fs::write(&lock, "").unwrap();
+        let (_tell, mut until) = until(LONG);
+        let mut command = bound_in(&lock, 1_000, "sh");
+        command.args(["-c", "trap '' XFSZ; head -c 5000 /dev/zero >\"$0\""]).arg(&to);
+        let outcome = run(command, Vec::new(), &mut until, |_| {}).await.unwrap();
+        assert_ne!(outcome.ended, Ended::Code(0));
+        assert_eq!(std::fs::metadata(&to).unwrap().len(), 1_000);
+        assert!(is_free(&lock).await.unwrap());
+    }
+}
