@@ -163,8 +163,15 @@ async fn answer(
     output.finish()
 }
 
-/// DataFusion's error, without what it wraps around our own.
+/// DataFusion's error in our words, without what it wraps around our own.
 fn spoken(error: DataFusionError) -> anyhow::Error {
+    if let DataFusionError::ResourcesExhausted(why) = error.find_root() {
+        return anyhow!(
+            "the query needs more memory than it may have: give it more by --memory-mib, or ask \
+             for less at once ({})",
+            why.lines().next().unwrap_or_default()
+        );
+    }
     let mut cause: &(dyn std::error::Error + 'static) = &error;
     loop {
         if let Some(refused) = cause.downcast_ref::<fault::Refused>() {
@@ -175,7 +182,7 @@ fn spoken(error: DataFusionError) -> anyhow::Error {
         }
         match cause.source() {
             Some(source) => cause = source,
-            None => return anyhow!("{}", error.strip_backtrace()),
+            None => break anyhow!("{}", error.strip_backtrace()),
         }
     }
 }

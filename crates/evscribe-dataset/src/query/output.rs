@@ -22,6 +22,13 @@ use datafusion::parquet::file::properties::WriterProperties;
 const ROW_GROUP_ROWS: usize = 64 * 1024;
 const ZSTD_LEVEL: i32 = 3;
 
+const UTC: &str = "UTC";
+
+/// A time, with all of its microseconds, so that every line has the same form.
+const TIME: &str = "%Y-%m-%dT%H:%M:%S%.6f";
+const TIME_UTC: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
+const TIME_ZONE: &str = "%Y-%m-%dT%H:%M:%S%.6f%:z";
+
 /// Rows that people see as one table; more come as several.
 const TABLE_ROWS: usize = 10_000;
 
@@ -79,10 +86,17 @@ impl Output {
                 let mut names = csv::WriterBuilder::new().with_header(true).build(&mut sink);
                 names.write(&RecordBatch::new_empty(Arc::clone(&schema)))?;
                 drop(names);
-                Form::Csv(Box::new(csv::WriterBuilder::new().with_header(false).build(sink)))
+                let builder = csv::WriterBuilder::new()
+                    .with_header(false)
+                    .with_timestamp_format(TIME.into())
+                    .with_timestamp_tz_format(zoned(&schema).into());
+                Form::Csv(Box::new(builder.build(sink)))
             }
             Format::Json => {
-                let builder = JsonBuilder::new().with_explicit_nulls(true);
+                let builder = JsonBuilder::new()
+                    .with_explicit_nulls(true)
+                    .with_timestamp_format(TIME.into())
+                    .with_timestamp_tz_format(zoned(&schema).into());
                 Form::Json(Box::new(builder.build::<_, LineDelimited>(sink)))
             }
             Format::Parquet => {
@@ -151,7 +165,9 @@ impl Output {
 }
 
 fn print(sink: &mut Sink, schema: &SchemaRef, rows: &[RecordBatch]) -> Result<()> {
-    let options = FormatOptions::default();
+    let options = FormatOptions::default()
+        .with_timestamp_format(Some(TIME))
+        .with_timestamp_tz_format(Some(zoned(schema)));
     let empty;
     let rows = if rows.is_empty() {
         empty = [RecordBatch::new_empty(Arc::clone(schema))];
@@ -163,6 +179,15 @@ fn print(sink: &mut Sink, schema: &SchemaRef, rows: &[RecordBatch]) -> Result<()
     Ok(())
 }
 
+/// How times with a zone are written: those of our tables are of UTC.
+fn zoned(schema: &Schema) -> &'static str {
+    let is_utc = |field: &Arc<Field>| match field.data_type() {
+        DataType::Timestamp(_, Some(zone)) => zone.as_ref() == UTC,
+        _ => true,
+    };
+    if schema.fields().iter().all(is_utc) { TIME_UTC } else { TIME_ZONE }
+}
+
 /// The types that are written: times in microseconds of UTC, strings as every
 /// reader knows them. The words of an Arrow file are plain strings, since the
 /// format has one dictionary a column and ours change.
@@ -171,7 +196,7 @@ fn written(schema: &Schema, format: Format) -> SchemaRef {
         let kind = match field.data_type() {
             DataType::Timestamp(_, zone) => {
                 let is_utc = zone.as_deref().is_some_and(|zone| zone == "+00:00" || zone == "Z");
-                let zone = if is_utc { Some("UTC".into()) } else { zone.clone() };
+                let zone = if is_utc { Some(UTC.into()) } else { zone.clone() };
                 DataType::Timestamp(TimeUnit::Microsecond, zone)
             }
             DataType::Utf8View => DataType::Utf8,

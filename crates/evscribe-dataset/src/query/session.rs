@@ -18,6 +18,11 @@ use super::table::{LakeTable, STORE};
 /// Memory that a partition of a query wants at least.
 const PARTITION_MIB: usize = 64;
 
+/// What a partition keeps back for putting together what it spilled: DataFusion's
+/// own default, less where there is little.
+const MERGE_BYTES: usize = 10 << 20;
+const MERGE_SHARE: usize = 8;
+
 /// Who is named where memory runs out.
 const CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
@@ -26,7 +31,8 @@ const CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 /// # Errors
 /// Where `temp`, the folder for what does not fit into memory, cannot be used.
 pub(super) fn context(lake: &Arc<Lake>, memory_mib: usize, temp: &Path) -> Result<SessionContext> {
-    let pool = FairSpillPool::new(memory_mib.saturating_mul(1 << 20));
+    let memory = memory_mib.saturating_mul(1 << 20);
+    let pool = FairSpillPool::new(memory);
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![temp.to_owned()]));
     let runtime = RuntimeEnvBuilder::new()
@@ -43,6 +49,7 @@ pub(super) fn context(lake: &Arc<Lake>, memory_mib: usize, temp: &Path) -> Resul
         SessionConfig::new().with_information_schema(true).with_target_partitions(partitions);
     let execution = &mut config.options_mut().execution;
     execution.time_zone = Some("UTC".into());
+    execution.sort_spill_reservation_bytes = MERGE_BYTES.min(memory / partitions / MERGE_SHARE);
     let context = SessionContext::new_with_config_rt(config, runtime);
     for table in Table::ALL {
         context.register_table(table.name(), Arc::new(LakeTable::new(Arc::clone(lake), table)))?;
