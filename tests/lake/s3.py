@@ -67,7 +67,7 @@ class S3:
         self.port = ports["s3.port"]
         command = [WEED, "server", f"-dir={self.folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={config}"]
         command += [f"-{name}={port}" for name, port in ports.items()]
-        command += ["-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
+        command += ["-s3.iam=false", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
         command += ["-volume.max=400", "-master.volumeSizeLimitMB=64"]
         log = (self.folder / "log").open("wb")
         self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
