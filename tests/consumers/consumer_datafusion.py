@@ -1,6 +1,7 @@
 """DataFusion, as `evscribe-data query` has it: plain and encrypted files, in SQL."""
 
 import json
+import shutil
 import subprocess
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import engines
+import evscribe_kms
 from command import AFTER, BEFORE, EVSCRIBE_DATA, query, said
 from consumer_types import ARROW, AXIS, stated
 from document import TABLES
@@ -61,6 +63,16 @@ def it_opens_nothing_without_the_key(encrypted):
     done = asked(encrypted, "SELECT count(dx) FROM events")
     assert done.returncode != 0 and done.stdout == ""
     assert "key" in done.stderr and "events/date=" in done.stderr
+
+
+def it_refuses_a_file_that_was_moved(encrypted, team, tmp_path):
+    """As docs/USING.md says: pyarrow does not."""
+    moved = tmp_path / "dataset" / "events" / "date=2026-11-25"
+    shutil.copytree(encrypted / "events" / f"date={AFTER}", moved)
+    rows = evscribe_kms.dataset(moved.parent, team).count_rows()
+    assert rows > 0
+    done = asked(moved.parent.parent, "SELECT count(dx) FROM events", "--key", team)
+    assert done.returncode != 0 and done.stdout == "" and "events/date=2026-11-25" in done.stderr
 
 
 @pytest.mark.parametrize("table", TABLES)
