@@ -134,7 +134,7 @@ impl Stage {
         let (sha256, _) = sha256_file(&path)?;
         if sha256 != file.sha256 {
             return Ok(Look::Other(format!(
-                "its checksum (SHA-256) is {sha256}, the manifest says {}",
+                "its SHA-256 is {sha256}, the manifest says {}",
                 file.sha256
             )));
         }
