@@ -76,7 +76,7 @@ fn only_dates_and_hosts_that_are_asked_for_are_opened() {
         ("date = '1999-01-01'", 0, 0, 0),
     ] {
         let sql = format!("SELECT count(*) AS n FROM events WHERE {condition}");
-        let said = query(root.path(), sql, &["--json"]).succeeds();
+        let said = query(root.path(), &sql, &["--json"]).succeeds();
         let scan = &said.report()["scans"][0];
         let found =
             ["dates_listed", "files_listed", "files"].map(|name| scan[name].as_u64().unwrap());
