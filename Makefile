@@ -90,10 +90,12 @@ install-data:
 	install -D -m 0755 -t $(bindir) target/dataset/evscribe-data
 	install -D -m 0644 -t $(unitdir) systemd/evscribe-data-pull.service systemd/evscribe-data-pull.timer
 	sed -i 's|/usr/bin/evscribe-data|$(PREFIX)/bin/evscribe-data|' $(unitdir)/evscribe-data-pull.service
+	install -D -m 0644 systemd/evscribe-data.sysusers $(sysusersdir)/evscribe-data.conf
 	install -D -m 0644 -t $(datadocdir) LICENSE LICENSE-APACHE LICENSE-MIT CHANGELOG.md
 	install -D -m 0644 -t $(datadocdir) docs/USING.md docs/FLEET.md docs/FORMAT.md docs/PRIVACY.md
 	install -D -m 0644 -t $(datadocdir) systemd/pull.example.conf tests/consumers/evscribe_kms.py
 	target/dataset/evscribe-data manual $(sharedir)
+	$(if $(DESTDIR),,systemd-sysusers evscribe-data.conf)
 	$(if $(DESTDIR),,-systemctl daemon-reload)
 	@echo "evscribe-data is installed. To pull by itself: $(datadocdir)/pull.example.conf"
 
@@ -132,6 +134,7 @@ uninstall:
 uninstall-data:
 	$(if $(DESTDIR),,-systemctl disable --now evscribe-data-pull.timer)
 	rm -f $(bindir)/evscribe-data $(unitdir)/evscribe-data-pull.service $(unitdir)/evscribe-data-pull.timer
+	rm -f $(sysusersdir)/evscribe-data.conf
 	rm -f $(sharedir)/man/man8/evscribe-data.8 $(sharedir)/man/man8/evscribe-data-*.8
 	rm -f $(sharedir)/bash-completion/completions/evscribe-data $(sharedir)/zsh/site-functions/_evscribe-data
 	rm -f $(sharedir)/fish/vendor_completions.d/evscribe-data.fish
