@@ -108,7 +108,8 @@ LIES = {
 }
 NONSENSE = [b"-oProxyCommand=touch planted", b"user@", b"[::1", b"host:99999", b"host;touch planted", b"one two three", b"\xff\xfe", b"ab\x00cd", b"a" * 5_000]
 PLAIN = {"rows"}
-TIMEOUT_S, HOST_TIMEOUT_S = 6, 25
+# Long enough for who is honest on a machine that is busy.
+TIMEOUT_S, HOST_TIMEOUT_S = 15, 45
 
 
 @pytest.fixture(scope="module")
