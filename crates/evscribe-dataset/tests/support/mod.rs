@@ -1,5 +1,11 @@
 //! Datasets to ask, and what the command says of them.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "tests; each uses a part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests; each uses a part"
+)]
 
 #[path = "../../../evscribe-sink/tests/support/mod.rs"]
 mod sink;
