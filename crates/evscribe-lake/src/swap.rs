@@ -115,7 +115,22 @@ impl Swap {
     }
 }
 
+/// How often a folder is made again that went meanwhile: with the last file in it,
+/// of another host.
+const MADE_AGAIN: usize = 5;
+
 fn make(root: &Path, folder: &Path) -> Result<(), LakeError> {
+    let mut again = 0..MADE_AGAIN;
+    loop {
+        match make_once(root, folder) {
+            Err(LakeError::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && again.next().is_some() => {}
+            made => return made,
+        }
+    }
+}
+
+fn make_once(root: &Path, folder: &Path) -> Result<(), LakeError> {
     let missing: Vec<&Path> =
         folder.ancestors().take_while(|above| *above != root && !above.exists()).collect();
     for folder in missing.into_iter().rev() {

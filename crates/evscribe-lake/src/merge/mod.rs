@@ -2,8 +2,9 @@
 
 mod plan;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use evscribe_sink::Tombstone;
 use evscribe_sink::crypt::AtRest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -128,21 +129,36 @@ impl MergeReport {
     }
 }
 
-/// Why a source may not be in the lake, if so.
-pub(crate) fn unwanted(record: &HostRecord, erased: &Erased, source: &Source) -> Option<String> {
-    let of = &source.sealed;
-    if erased.subjects.contains_key(&of.subject) {
-        return Some(format!("its person, {}, was erased", of.subject));
+/// What says which sources may not be in the lake.
+#[derive(Debug)]
+pub(crate) struct Unwanted<'a> {
+    erased: &'a Erased,
+    /// The last one of each file.
+    tombstones: HashMap<&'a str, &'a Tombstone>,
+}
+
+impl<'a> Unwanted<'a> {
+    pub(crate) fn of(tombstones: &'a [Tombstone], erased: &'a Erased) -> Self {
+        let tombstones = tombstones.iter().map(|line| (line.file.as_str(), line)).collect();
+        Self { erased, tombstones }
     }
-    let last = record.tombstones.iter().rev().find(|tombstone| tombstone.file == of.path)?;
-    let time = |text: &str| text.parse::<Timestamp>().ok();
-    // One that was sealed later came with a tombstone that is not recorded yet.
-    let is_newer =
-        time(&of.sealed_at).zip(time(&last.at)).is_some_and(|(sealed, asked)| sealed > asked);
-    match &last.sha256 {
-        Some(sha256) if *sha256 == of.sha256 || is_newer => None,
-        Some(_) => Some(format!("it was written anew on {}, to forget", last.at)),
-        None => Some(format!("it was removed on {}, to forget", last.at)),
+
+    /// Why that source may not be there, if so.
+    pub(crate) fn why(&self, source: &Source) -> Option<String> {
+        let of = &source.sealed;
+        if self.erased.subjects.contains_key(&of.subject) {
+            return Some(format!("its person, {}, was erased", of.subject));
+        }
+        let last = self.tombstones.get(of.path.as_str())?;
+        let time = |text: &str| text.parse::<Timestamp>().ok();
+        // One that was sealed later came with a tombstone that is not recorded yet.
+        let is_newer =
+            time(&of.sealed_at).zip(time(&last.at)).is_some_and(|(sealed, asked)| sealed > asked);
+        match &last.sha256 {
+            Some(sha256) if *sha256 == of.sha256 || is_newer => None,
+            Some(_) => Some(format!("it was written anew on {}, to forget", last.at)),
+            None => Some(format!("it was removed on {}, to forget", last.at)),
+        }
     }
 }
 
@@ -165,11 +181,12 @@ impl Partition<'_> {
         report.files_after += paths.len();
         let mut dropped = Vec::new();
         let mut pieces: BTreeMap<String, Piece> = BTreeMap::new();
+        let unwanted = Unwanted::of(&record.tombstones, self.erased);
         for path in paths {
             let Some(file) = record.files.get(&path) else { continue };
             let mut piece = Piece::whole(&path, file);
             for (keep, source) in piece.keep.iter_mut().zip(&file.sources) {
-                if let Some(why) = unwanted(record, self.erased, source) {
+                if let Some(why) = unwanted.why(source) {
                     *keep = false;
                     dropped.push((path.clone(), source.sealed.path.clone(), why));
                 }
@@ -198,7 +215,6 @@ impl Partition<'_> {
     }
 
     /// Writes what the pieces become; or says which one cannot be used.
-    #[expect(clippy::type_complexity, reason = "handed to the loop above and taken apart there")]
     async fn stage(
         &self,
         pieces: &BTreeMap<String, Piece>,

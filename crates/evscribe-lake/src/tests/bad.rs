@@ -16,8 +16,8 @@ async fn with(bytes: impl Fn(&[u8]) -> Vec<u8>, at_rest: AtRest) -> (Lake, Strin
         lake.pull(&sitting("ab01", "cafe", at * 20_000), at_rest.clone()).await;
     }
     let mut record = lake.record("ab01").await;
-    let events = record.files.keys().filter(|path| path.starts_with("events/"));
-    let path = events.cloned().nth(1).unwrap();
+    let mut events = record.files.keys().filter(|path| path.starts_with("events/"));
+    let path = events.nth(1).cloned().unwrap();
     let at = lake.root.path().join(&path);
     let new = bytes(&fs::read(&at).unwrap());
     fs::write(&at, &new).unwrap();

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use evscribe_sink::plain_copy;
 use object_store::memory::InMemory;
 
 use super::lakes::{Lake, Sitting, bring, for_team, ring, rows, sealing, sitting, sources, team};
 use super::support::copy;
-use crate::{Change, Merging, Place, change, erase, merge, recover, verify};
+use crate::{
+    Change, Incoming, LakeFile, Merging, Place, Source, change, erase, merge, recover, verify,
+};
 
 fn sittings() -> [Sitting; 5] {
     [
@@ -79,6 +82,33 @@ async fn a_merge_that_is_killed_shows_every_row_once_at_every_moment() {
         assert_eq!(super::lakes::files(&place).await, merged);
         let left = place.list("_evscribe").await.unwrap();
         assert!(left.iter().all(|file| !file.path.contains("intents/")), "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_folders_cannot_change_places_no_row_is_missing_either() {
+    let lake = Lake::of(&sittings()).await;
+    let (expected, of_all) = (lake.rows().await, sources(&lake.place).await);
+    // A folder in it has no second name.
+    for path in lake.files().await {
+        let partition = lake.root.path().join(path).parent().unwrap().to_owned();
+        std::fs::create_dir_all(partition.join("foreign")).unwrap();
+    }
+    let held = lake.hold().await;
+    let keys = lake.sealing().await;
+    let copies = copies(&lake, async || {
+        merge((&lake.place, &held), &Merging::default(), &keys).await.unwrap();
+    })
+    .await;
+    assert_eq!((lake.rows().await, lake.files().await.len()), (expected.clone(), 8));
+    for (at, copied) in copies.iter().enumerate() {
+        let place = open(copied.path());
+        let seen: BTreeSet<String> = rows(&place, &ring(&[team()])).await.into_iter().collect();
+        assert!(expected.iter().all(|row| seen.contains(row)), "a row is missing at step {at}");
+        let held = place.hold().await.unwrap();
+        recover(&place, &held).await.unwrap();
+        assert_eq!(rows(&place, &ring(&[team()])).await, expected, "after step {at}");
+        assert_eq!(sources(&place).await, of_all, "after step {at}");
     }
 }
 
@@ -183,6 +213,48 @@ async fn a_source_that_is_taken_out_at_a_kill_is_there_or_gone_as_a_whole() {
         let has = sources(&place).await.contains(&gone);
         let expected = if has { &before } else { &after };
         assert_eq!(&rows(&place, &ring(&[team()])).await, expected, "step {at}");
+        held.release().await;
+        is_sound(&place, at).await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_version_of_a_merged_source_takes_its_place_at_once() {
+    let lake = Lake::of(&sittings()).await;
+    let held = lake.hold().await;
+    let keys = lake.sealing().await;
+    merge((&lake.place, &held), &Merging::default(), &keys).await.unwrap();
+    let (before, of_all) = (lake.rows().await, sources(&lake.place).await);
+    let mut record = lake.record("ab01").await;
+    let mut all = record.files.values().flat_map(|file| &file.sources);
+    let path = all.find(|source| source.sealed.path.starts_with("touch/")).unwrap();
+    let path = path.sealed.path.clone();
+    // The same rows in other bytes.
+    let (from, to) = (lake.dataset.path(), lake.place.work().join("new"));
+    std::fs::create_dir(&to).unwrap();
+    let sealed = plain_copy(from, &path, &ring(&[team()]), &to).unwrap();
+    let file = LakeFile {
+        sha256: sealed.sha256.clone(),
+        bytes: sealed.bytes,
+        rows: sealed.rows,
+        encrypted: false,
+        sources: vec![Source { sealed }],
+    };
+    let new = Incoming { staged: to.join(&path), file };
+    let what = Change { gone: [path.clone()].into(), new: [(path.clone(), new)].into() };
+    let copies = copies(&lake, async || {
+        change((&lake.place, &held), &mut record, what, &keys).await.unwrap();
+    })
+    .await;
+    assert_eq!(lake.rows().await, before);
+    assert_eq!(sources(&lake.place).await, of_all);
+    assert!(lake.files().await.contains(&path));
+    for (at, copied) in copies.iter().enumerate() {
+        let place = open(copied.path());
+        assert_eq!(rows(&place, &ring(&[team()])).await, before, "who reads at step {at}");
+        let held = place.hold().await.unwrap();
+        recover(&place, &held).await.unwrap();
+        assert_eq!(sources(&place).await, of_all, "step {at}");
         held.release().await;
         is_sound(&place, at).await;
     }

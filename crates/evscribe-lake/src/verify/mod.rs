@@ -7,10 +7,10 @@
 mod file;
 mod record;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use evscribe_sink::Table;
 use evscribe_sink::crypt::Keyring;
+use evscribe_sink::{Table, Tombstone};
 use futures::{StreamExt, stream};
 use serde::Serialize;
 
@@ -84,8 +84,8 @@ impl LakeReport {
 /// obeyed. `quick` compares sizes instead of reading files.
 ///
 /// An encrypted file is opened where there are keys, and a problem where none of
-/// these does; without any, it is counted. Memory: the largest record, and a batch
-/// of each file that is read at once.
+/// these does; without any, it is counted. Memory: the names of all files, the
+/// largest record, and a batch of each file that is read at once.
 ///
 /// # Errors
 /// [`LakeError::Io`], [`LakeError::Store`], [`LakeError::Lost`] where nothing can
@@ -187,19 +187,17 @@ async fn read(
     keyring: &Keyring,
     report: &mut LakeReport,
 ) -> Result<(), LakeError> {
+    let mut tombstones: HashMap<&str, Vec<Tombstone>> = HashMap::new();
+    for line in &record.tombstones {
+        tombstones.entry(&line.file).or_default().push(line.clone());
+    }
     let known = |path: &String| {
         let file = record.files.get(path)?.clone();
-        let of = |path: &str| {
-            record.tombstones.iter().filter(|line| line.file == path).cloned().collect::<Vec<_>>()
-        };
-        let tombstones = match record.tombstones.is_empty() {
-            true => BTreeMap::new(),
-            false => {
-                let paths = file.sources.iter().map(|source| source.sealed.path.clone());
-                paths.map(|path| (path.clone(), of(&path))).collect()
-            }
-        };
-        Some(Known { path: path.clone(), file, tombstones })
+        let of = file.sources.iter().filter_map(|source| {
+            let path = &source.sealed.path;
+            Some((path.clone(), tombstones.get(path.as_str())?.clone()))
+        });
+        Some(Known { path: path.clone(), tombstones: of.collect(), file })
     };
     let known: Vec<Known> = present.iter().filter_map(known).collect();
     let reads = known.into_iter().map(|known| read_one(place.clone(), known, keyring.clone()));

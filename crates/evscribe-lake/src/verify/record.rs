@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use crate::merge::unwanted;
+use crate::merge::Unwanted;
 use crate::{DataPath, Erased, HostRecord, LakeFile};
 
 const DAY_US: i64 = 86_400_000_000;
@@ -12,6 +12,7 @@ const DAY_US: i64 = 86_400_000_000;
 /// Tells of each file that the record contradicts itself about.
 pub(super) fn check(record: &HostRecord, erased: &Erased, mut problem: impl FnMut(&str, String)) {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    let unwanted = Unwanted::of(&record.tombstones, erased);
     for (path, file) in &record.files {
         if let Some(what) = of_file(record, path, file) {
             problem(path, what);
@@ -20,7 +21,7 @@ pub(super) fn check(record: &HostRecord, erased: &Erased, mut problem: impl FnMu
             if let Some(other) = seen.insert(&source.sealed.path, path) {
                 problem(path, format!("{} is also in {other}", source.sealed.path));
             }
-            if let Some(why) = unwanted(record, erased, source) {
+            if let Some(why) = unwanted.why(source) {
                 problem(path, format!("{} should not be there: {why}", source.sealed.path));
             }
         }
