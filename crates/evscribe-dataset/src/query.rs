@@ -169,7 +169,7 @@ fn spoken(error: DataFusionError) -> anyhow::Error {
         return anyhow!(
             "the query needs more memory than it may have: give it more by --memory-mib, or ask \
              for less at once ({})",
-            why.lines().next().unwrap_or_default()
+            why.lines().map(str::trim).collect::<Vec<_>>().join(" ")
         );
     }
     let mut cause: &(dyn std::error::Error + 'static) = &error;

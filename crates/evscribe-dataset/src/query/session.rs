@@ -18,10 +18,16 @@ use super::table::{LakeTable, STORE};
 /// Memory that a partition of a query wants at least.
 const PARTITION_MIB: usize = 64;
 
-/// What a partition keeps back for putting together what it spilled: DataFusion's
-/// own default, less where there is little.
+/// What a sort keeps back for putting together what it spilled: DataFusion's own
+/// default, less where there is little.
 const MERGE_BYTES: usize = 10 << 20;
 const MERGE_SHARE: usize = 8;
+
+/// Rows in memory are sorted as one up to this many bytes. DataFusion's default is
+/// to sort each batch and to merge them, which takes more memory than it kept back
+/// where rows are as short as ours: a sort would fail instead of spilling. More
+/// than this, and offsets of strings could overflow.
+const SORTED_AS_ONE_BYTES: usize = 3 << 30;
 
 /// Who is named where memory runs out.
 const CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
@@ -50,6 +56,7 @@ pub(super) fn context(lake: &Arc<Lake>, memory_mib: usize, temp: &Path) -> Resul
     let execution = &mut config.options_mut().execution;
     execution.time_zone = Some("UTC".into());
     execution.sort_spill_reservation_bytes = MERGE_BYTES.min(memory / partitions / MERGE_SHARE);
+    execution.sort_in_place_threshold_bytes = SORTED_AS_ONE_BYTES;
     let context = SessionContext::new_with_config_rt(config, runtime);
     for table in Table::ALL {
         context.register_table(table.name(), Arc::new(LakeTable::new(Arc::clone(lake), table)))?;
