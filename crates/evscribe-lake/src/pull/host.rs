@@ -57,6 +57,8 @@ pub(super) struct Host<'a> {
     /// Its place in the list.
     own: usize,
     entry: &'a Entry,
+    /// When it had its turn.
+    began: Instant,
     record: HostRecord,
     /// Whether the record is to be written.
     is_dirty: bool,
@@ -69,11 +71,11 @@ pub(super) struct Host<'a> {
 
 /// Pulls the host at place `own` of the list; whatever happens is in the report.
 pub(super) async fn pull(run: Arc<Run>, own: usize, entry: &Entry) -> HostReport {
-    let began = Instant::now();
     let mut host = Host {
         run: &run,
         own,
         entry,
+        began: Instant::now(),
         record: HostRecord::default(),
         is_dirty: false,
         settled: Vec::new(),
@@ -82,7 +84,7 @@ pub(super) async fn pull(run: Arc<Run>, own: usize, entry: &Entry) -> HostReport
     };
     let done = host.go().await;
     run.claims.tell(own, Says::Nothing);
-    let mut report = host.report;
+    let (began, mut report) = (host.began, host.report);
     report.seconds = began.elapsed().as_secs_f64();
     report.state = match (&done, report.changed()) {
         (Ok(()), false) => State::Unchanged,
@@ -105,6 +107,7 @@ impl Host<'_> {
             return Err(HostError::Repeated(why.clone()));
         }
         let permit = self.run.turn().await?;
+        self.began = Instant::now();
         (self.run.watch)(Event::Began { host: self.own });
         let (work, name) = (self.run.place.work().to_owned(), self.entry.name.clone());
         let stage = blocking(move || Stage::open(&work, &name)).await?;
