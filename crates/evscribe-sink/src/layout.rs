@@ -88,7 +88,7 @@ pub(crate) fn properties(
 /// own writer: laid out as these are. It has no key-value metadata yet.
 ///
 /// # Errors
-/// As [`properties`].
+/// Never so far: zstd refuses levels that are not used.
 pub fn concatenated(
     table: Table,
     encryption: Option<Arc<FileEncryptionProperties>>,

@@ -53,8 +53,8 @@ pub use forget::{Forget, Forgotten};
 #[doc(hidden)]
 pub use journal::bare as bare_journal;
 pub use journal::{Damage, DamageKind};
-pub use layout::concatenated;
 pub use keys::{KEY_BYTES, Keys, sha256_file};
+pub use layout::concatenated;
 pub use ledger::Fact;
 pub use manifest::{Line, MANIFEST, SealedFile};
 pub use outbox::{OnOffer, Outbox, Pulls, is_puller, pulls_of};

@@ -170,12 +170,7 @@ pub(crate) fn partition(table: Table, host: &str, at_us: i64) -> Result<String, 
 ///
 /// # Errors
 /// [`SinkError::Time`] where that is no time.
-pub fn place(
-    table: Table,
-    host: &str,
-    segment: &str,
-    first_us: i64,
-) -> Result<String, SinkError> {
+pub fn place(table: Table, host: &str, segment: &str, first_us: i64) -> Result<String, SinkError> {
     let partition = partition(table, host, first_us)?;
     Ok(format!("{partition}/{}-{segment}.parquet", start(first_us)?))
 }
