@@ -42,7 +42,7 @@ kept() {
     (cd "$lake" && find . -path ./_evscribe -prune -o -type f -exec sha256sum {} +) >"$scratch/at/$1/lake"
 }
 
-# forgets WHAT EVENTS_FILE_NUMBER: ann takes back two seconds of that file, by time.
+# forgets WHAT WHEN: ann takes back two seconds of the newest events on offer then.
 forgets() {
     python3 - "$scratch/at/$2/outbox.jsonl" >"$scratch/span" <<'PYTHON'
 import json, sys
@@ -76,8 +76,12 @@ until_true 30 grep -q '"reason":"pulled"' /var/lib/evscribe/dataset/manifest.jso
 kept let-go
 lake_pulls unchanged-but-less
 lake_pulls unchanged
+# How long is kept what was pulled stands in the notice: ann is asked anew.
 rm /etc/evscribe/policy.d/early.toml
 systemctl reload evscribed
+sleep 5
+acknowledge_as ann class >/dev/null
+until_true 20 collects
 say "pulled and let go"
 
 # --- forgotten: of a file that went, and of one that is here
@@ -107,6 +111,7 @@ lake_pulls paused
 rm /etc/evscribe/policy.d/zz-paused.toml
 systemctl reload evscribed
 until_true 10 offers
+until_true 20 collects
 lake_pulls again
 say "held and paused"
 

@@ -190,8 +190,8 @@ class Costs:
 
 
 # What `measure` said; docs/FLEET.md names the machine.
-UNCHANGED = Costs(fixed_s=0.30, trips=12, cpu_s=0.06, line_bytes=12_000)
-DAY = Costs(fixed_s=1.0, trips=45, cpu_s=0.25, line_bytes=6_000_000)
+UNCHANGED = Costs(fixed_s=0.28, trips=22, cpu_s=0.09, line_bytes=12_000)
+DAY = Costs(fixed_s=0.82, trips=68, cpu_s=0.32, line_bytes=6_050_000)
 
 
 def played(hosts: int, jobs: int, rtt_s: float, cores: int, line: float, changed: float, away: float, timeout_s: float, seed: int = 1) -> float:
