@@ -18,6 +18,7 @@ mod fetch;
 mod host;
 mod list;
 mod offer;
+mod placing;
 mod plan;
 mod process;
 mod report;

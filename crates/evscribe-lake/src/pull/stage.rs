@@ -242,3 +242,92 @@ fn sweep(folder: &Path, below: &str, wanted: &BTreeSet<&str>) -> Result<bool, La
     }
     Ok(is_left)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use evscribe_sink::Table;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    fn sealed(bytes: &[u8]) -> SealedFile {
+        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        SealedFile {
+            path: "events/date=2026-11-23/host=ab01/a.parquet".into(),
+            sha256,
+            bytes: bytes.len() as u64,
+            rows: 1,
+            table: Table::Events,
+            host: "ab01".into(),
+            boot: String::new(),
+            subject: String::new(),
+            segment: String::new(),
+            first_us: 0,
+            last_us: 0,
+            sealed_at: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_the_file_itself_is_taken_for_it() {
+        let work = tempfile::tempdir().unwrap();
+        let (stage, file) = (Stage::open(work.path(), "desk").unwrap(), sealed(b"whole"));
+        let at = stage.files().join(&file.path);
+        let folder = at.parent().unwrap();
+        assert_eq!(stage.look(&file).unwrap(), Look::Absent);
+        fs::create_dir_all(folder).unwrap();
+        for (bytes, is_as_expected) in [
+            (&b"whol"[..], (|look| look == Look::Part) as fn(Look) -> bool),
+            (b"whole", |look| look == Look::Whole),
+            (b"whole and more", |look| matches!(look, Look::Other(_))),
+            (b"while", |look| matches!(look, Look::Other(_))),
+        ] {
+            fs::write(&at, bytes).unwrap();
+            assert!(is_as_expected(stage.look(&file).unwrap()), "{bytes:?}");
+        }
+        // A link is none, nor is what lies behind one.
+        let beside = work.path().join("beside");
+        fs::create_dir(&beside).unwrap();
+        fs::write(beside.join("a.parquet"), b"whole").unwrap();
+        fs::remove_file(&at).unwrap();
+        symlink(beside.join("a.parquet"), &at).unwrap();
+        assert!(matches!(stage.look(&file).unwrap(), Look::Other(_)));
+        fs::remove_dir_all(folder).unwrap();
+        symlink(&beside, folder).unwrap();
+        assert!(matches!(stage.look(&file).unwrap(), Look::Other(_)));
+        stage.keep_only(&BTreeSet::new()).unwrap();
+        assert_eq!(fs::read_dir(stage.files()).unwrap().count(), 0);
+        assert_eq!(fs::read(beside.join("a.parquet")).unwrap(), b"whole", "nothing behind a link");
+    }
+
+    #[test]
+    fn nothing_is_written_into_a_file_that_the_lake_has() {
+        let work = tempfile::tempdir().unwrap();
+        let (stage, file) = (Stage::open(work.path(), "desk").unwrap(), sealed(b"whole"));
+        let at = stage.files().join(&file.path);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        fs::write(&at, b"whole").unwrap();
+        let second = stage.second_name(&file).unwrap();
+        stage.part_from_lake(&file).unwrap();
+        assert!(!at.exists() && second.exists());
+        fs::write(&at, b"who").unwrap();
+        stage.part_from_lake(&file).unwrap();
+        assert_eq!(stage.look(&file).unwrap(), Look::Part, "what is its own stays");
+    }
+
+    #[test]
+    fn what_a_killed_rsync_left_of_lists_goes() {
+        let work = tempfile::tempdir().unwrap();
+        let stage = Stage::open(work.path(), "desk").unwrap();
+        fs::write(stage.offer().join(".manifest.jsonl.Ab12Cd"), "half").unwrap();
+        fs::create_dir(stage.offer().join(TOMBSTONES)).unwrap();
+        fs::write(stage.offer().join(MANIFEST), "whole").unwrap();
+        let stage = Stage::open(work.path(), "desk").unwrap();
+        let left: Vec<_> = entries(&stage.offer()).unwrap();
+        assert_eq!(left, [stage.offer().join(MANIFEST)]);
+        assert_eq!(stage.offered(MANIFEST, false).unwrap(), None, "the host has it no more");
+        assert!(!stage.offer().join(MANIFEST).exists());
+    }
+}
