@@ -17,6 +17,8 @@ from link import Link
 
 NUMBERS = 32
 HELD = Path("/run/evscribe-lake-tests")
+# On a disk, since /run may be small; writable by root alone, readable by all.
+FILES = Path("/var/lib/evscribe-lake-tests")
 
 
 def ip(*lines: str, namespace: str | None = None) -> None:
@@ -44,10 +46,10 @@ class Network:
         else:
             raise RuntimeError(f"{NUMBERS} runs of these tests are under way")
         self.name = f"evs{self.number}"
-        self.folder = HELD / str(self.number)
+        self.folder = FILES / str(self.number)
         self.links: list[Link] = []
         self.clean()
-        self.folder.mkdir()
+        self.folder.mkdir(parents=True)
         self.etc = self.folder / "etc"
         self.etc.mkdir()
         ip(
@@ -143,6 +145,10 @@ class Network:
         names = [path.name for path in Path("/run/netns").glob(f"{self.name}-*")]
         for name in names:
             self.end(int(name.rpartition("-")[2]))
+        # A namespace goes later than `ip` says, its half of a link with it: both halves now.
+        devices = [path.name for path in Path("/sys/class/net").glob(f"{self.name}-*")]
+        if devices:
+            ip(*(f"link del {device}" for device in devices))
         if names:
             ip(*(f"netns del {name}" for name in names))
         for place in Path("/etc/netns").glob(f"{self.name}-*"):
@@ -153,4 +159,9 @@ class Network:
 
     def close(self) -> None:
         self.clean()
+        try:
+            FILES.rmdir()
+        except OSError:
+            # Another run has files there.
+            pass
         os.close(self.lock)

@@ -65,7 +65,8 @@ class S3:
         names = "master.port master.port.grpc volume.port volume.port.grpc filer.port filer.port.grpc s3.port s3.port.grpc".split()
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.port = ports["s3.port"]
-        command = [WEED, "server", f"-dir={self.folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={config}"]
+        # It ends with the tests, however these end.
+        command = ["setpriv", "--pdeathsig", "KILL", WEED, "server", f"-dir={self.folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={config}"]
         command += [f"-{name}={port}" for name, port in ports.items()]
         command += ["-s3.iam=false", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
         command += ["-volume.max=400", "-master.volumeSizeLimitMB=64"]
