@@ -31,7 +31,7 @@ lake_pulls() {
     local what=$1
     shift
     tried "$what" /repo/target/dataset/evscribe-data pull --hosts /root/keys/hosts --into "$lake" \
-        --identity /root/keys/lake --known-hosts /root/keys/known_hosts --timeout 60 --json "$@"
+        --identity /root/keys/lake --known-hosts /root/keys/known_hosts --json "$@"
     kept "$what"
 }
 
