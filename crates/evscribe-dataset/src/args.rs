@@ -65,8 +65,20 @@ pub(crate) enum Command {
     /// Ask a dataset or a lake, in SQL.
     ///
     /// Tables are events, touch, marks and devices, as docs/FORMAT.md describes
-    /// them, with two columns more from the places of the files: date, a DATE,
-    /// and host. Files of other dates and hosts than a query names are not read.
+    /// them, with two columns more from the places of the files: date, a DATE, and
+    /// host. Files of other dates and hosts than the conditions leave are not
+    /// opened, conditions on time rule out dates; EXPLAIN says how many are left.
+    ///
+    /// The footers of all files that are left are opened and checked first: each
+    /// has to be of its table, host and day, of a known schema version, and, where
+    /// it is encrypted, sealed for its place. One that is not ends the query and is
+    /// named; with --skip-bad such files are left out whole, also those that turn
+    /// out damaged later. Names that begin with a dot or an underscore are never
+    /// looked at, nor are files that are not called .parquet.
+    ///
+    /// With --json rows are JSON, and the last line of standard error is an object:
+    /// rows, scans (dates and files of each use of a table), levels (how many files
+    /// were kept at which) and skipped (file and why).
     Query(QueryArgs),
     /// Write man pages and shell completions below a directory.
     #[command(hide = true)]

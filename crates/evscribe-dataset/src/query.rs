@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
@@ -48,15 +48,15 @@ use source::Source;
 const MEMORY_MIB: usize = 1024;
 
 #[derive(Debug, Args)]
-#[command(allow_missing_positional = true)]
+#[command(override_usage = "evscribe-data query [OPTIONS] [PLACE] SQL")]
 pub(crate) struct QueryArgs {
-    /// The dataset or the lake: a folder, or s3://BUCKET/PREFIX.
-    #[arg(value_name = "PLACE", conflicts_with = "lake")]
-    place: Option<String>,
-    /// The query; - reads it from standard input.
-    #[arg(value_name = "SQL")]
-    sql: String,
-    /// The same, as an option; the default is the folder that you are in.
+    /// The dataset or the lake, a folder or s3://BUCKET/PREFIX; and the query, of
+    /// which - is what stands on standard input.
+    // One argument to clap: of two, the first cannot be left out where options stand
+    // between them.
+    #[arg(required = true, num_args = 1..=2, value_name = "[PLACE] SQL")]
+    words: Vec<String>,
+    /// The place as an option; the default is the folder that you are in.
     ///
     /// Keys and address of S3 come from the environment: AWS_ACCESS_KEY_ID,
     /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, AWS_ALLOW_HTTP.
@@ -86,6 +86,18 @@ pub(crate) struct QueryArgs {
     temp: Option<PathBuf>,
 }
 
+impl QueryArgs {
+    /// The place, where one was named, and the query.
+    fn words(&self) -> Result<(Option<&str>, &str)> {
+        match (self.words.as_slice(), &self.lake) {
+            ([sql], _) => Ok((None, sql)),
+            ([place, sql], None) => Ok((Some(place), sql)),
+            ([_, _], Some(_)) => bail!("a place was named twice: once is enough"),
+            _ => bail!("a place and a query are all that it takes: put the query in quotes"),
+        }
+    }
+}
+
 pub(crate) fn run(args: &QueryArgs, as_json: bool) -> Result<ExitCode> {
     fault::hush();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -107,7 +119,8 @@ async fn query(args: &QueryArgs, as_json: bool, is_closed: &Arc<AtomicBool>) -> 
         "that is nothing for a terminal: give --out FILE, or a pipe"
     );
     ensure!(args.memory_mib > 0, "--memory-mib must be more than nothing");
-    let sql = match args.sql.as_str() {
+    let (named, sql) = args.words()?;
+    let sql = match sql {
         "-" => {
             let mut sql = String::new();
             std::io::stdin().read_to_string(&mut sql).context("standard input")?;
@@ -115,8 +128,7 @@ async fn query(args: &QueryArgs, as_json: bool, is_closed: &Arc<AtomicBool>) -> 
         }
         sql => sql.to_owned(),
     };
-    let place = args.place.as_deref().or(args.lake.as_deref()).unwrap_or(".");
-    let source = Source::open(place).await?;
+    let source = Source::open(named.or(args.lake.as_deref()).unwrap_or(".")).await?;
     let lake = Arc::new(Lake::new(source, args.keys.keyring()?, args.skip_bad));
     let temp = args.temp.clone().unwrap_or_else(|| {
         let set = std::env::var_os("TMPDIR").filter(|folder| !folder.is_empty());

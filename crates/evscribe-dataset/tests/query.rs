@@ -226,3 +226,21 @@ fn nothing_can_be_changed_and_errors_of_sql_say_what_is_wrong() {
     }
     query(Path::new("ftp://x/y"), "SELECT 1", &NO).fails_with(&["ftp:// is not known"]);
 }
+
+#[test]
+fn place_query_and_options_come_in_any_order() {
+    let root = tempfile::tempdir().unwrap();
+    four(root.path());
+    let place = root.path().to_str().unwrap();
+    let sql = "SELECT count(*) FROM events";
+    for args in [
+        vec![place, sql, "--format", "csv"],
+        vec![place, "--format", "csv", sql],
+        vec!["--format", "csv", place, sql],
+        vec!["--lake", place, "--format", "csv", sql],
+        vec![sql, "--format", "csv", "--lake", place],
+    ] {
+        assert_eq!(ask(&args).succeeds().text(), "count(*)\n28\n", "{args:?}");
+    }
+    ask(&[place, sql, "--lake", place]).fails_with(&["named twice"]);
+}

@@ -71,9 +71,15 @@ impl Said {
 
 /// `evscribe-data query PLACE SQL EXTRA`.
 pub(crate) fn query(place: &Path, sql: &str, extra: &[impl AsRef<OsStr>]) -> Said {
+    let head = [place.as_os_str(), sql.as_ref()];
+    ask(&head.into_iter().chain(extra.iter().map(AsRef::as_ref)).collect::<Vec<_>>())
+}
+
+/// `evscribe-data query ARGS`.
+pub(crate) fn ask(args: &[impl AsRef<OsStr>]) -> Said {
     let output = Command::new(env!("CARGO_BIN_EXE_evscribe-data"))
-        .args(["query".as_ref(), place.as_os_str(), sql.as_ref()])
-        .args(extra)
+        .arg("query")
+        .args(args)
         .stdin(Stdio::null())
         .output()
         .unwrap();
