@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from link import Link
@@ -63,7 +64,8 @@ class Network:
         return f"198.18.{self.number}.{host}"
 
     def address6(self, host: int) -> str:
-        return f"fd13:5:{self.number:x}::{host:x}"
+        # As ssh writes it, who looks it up so among the known hosts.
+        return str(IPv6Address(f"fd13:5:{self.number:x}::{host:x}"))
 
     def namespace(self, host: int) -> str:
         return f"{self.name}-{host}"
