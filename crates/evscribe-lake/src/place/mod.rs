@@ -6,6 +6,9 @@
 //! | work files | `_evscribe/work` | a folder of this machine |
 //! | one at a time | a lock of the kernel | an object with a lease |
 
+mod folder;
+mod store;
+
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -13,8 +16,8 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use tokio::io::AsyncWriteExt;
 use tokio::task::spawn_blocking;
 use url::Url;
 
@@ -22,12 +25,12 @@ use crate::error::{At, InStore};
 use crate::steps::Steps;
 use crate::{Held, LakeError, lock};
 
+pub(crate) use folder::{rename, sync_directory};
+use folder::{unlink, walk};
+use store::{state, upload};
+
 /// What is ours in a lake.
 const OURS: &str = "_evscribe";
-
-/// Bytes of one part of an upload, and how many are under way at once.
-const PART_BYTES: usize = 8 << 20;
-const PARTS_AT_ONCE: usize = 4;
 
 /// Where a lake is.
 #[derive(Clone, Debug)]
@@ -370,190 +373,5 @@ pub(crate) async fn blocking<T: Send + 'static>(
     match spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => Err(io::Error::other(error)).at("finish work on", Path::new("the lake")),
-    }
-}
-
-/// Where this machine keeps what is under way for lakes that are elsewhere.
-fn state() -> Result<PathBuf, LakeError> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let below = |folder: PathBuf| folder.join("evscribe-data");
-    set("STATE_DIRECTORY")
-        .or_else(|| set("XDG_STATE_HOME").map(below))
-        .or_else(|| set("HOME").map(|home| below(home.join(".local/state"))))
-        .ok_or_else(|| LakeError::NoPlace {
-            text: "the folder for what is under way".into(),
-            why: "neither STATE_DIRECTORY nor HOME is set: name one with --work".into(),
-        })
-}
-
-fn walk(root: &Path, below: &str) -> Result<Vec<Listed>, LakeError> {
-    let mut files = Vec::new();
-    let mut folders = vec![below.trim_matches('/').to_owned()];
-    while let Some(folder) = folders.pop() {
-        let path = root.join(&folder);
-        let entries = match fs::read_dir(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries.at("list", &path)?,
-        };
-        for entry in entries {
-            let entry = entry.at("list", &path)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') {
-                continue;
-            }
-            let inside = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            // Not followed: a link leads out of the lake.
-            let about = entry.metadata().at("look at", &entry.path())?;
-            if about.is_dir() {
-                folders.push(inside);
-            } else {
-                files.push(Listed { path: inside, bytes: about.len() });
-            }
-        }
-    }
-    Ok(files)
-}
-
-pub(crate) fn sync_directory(path: &Path) -> Result<(), LakeError> {
-    File::open(path).and_then(|folder| folder.sync_all()).at("make durable", path)
-}
-
-/// How often a name is given again whose folder went meanwhile: with the last file
-/// in it, of another host.
-const NAMED_AGAIN: usize = 5;
-
-/// Renames `from` to `to`, below `root`, making what is missing of folders; all of
-/// it durable. A file on another file system is copied first.
-pub(crate) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), LakeError> {
-    File::open(from).and_then(|file| file.sync_all()).at("make durable", from)?;
-    let mut again = 0..NAMED_AGAIN;
-    loop {
-        match rename_once(root, from, to) {
-            Err(LakeError::Io { source, .. })
-                if source.kind() == io::ErrorKind::NotFound
-                    && from.exists()
-                    && again.next().is_some() => {}
-            renamed => return renamed,
-        }
-    }
-}
-
-fn rename_once(root: &Path, from: &Path, to: &Path) -> Result<(), LakeError> {
-    let parent = to.parent().unwrap_or(root);
-    let missing: Vec<&Path> =
-        parent.ancestors().take_while(|above| *above != root && !above.exists()).collect();
-    for folder in missing.into_iter().rev() {
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(error).at("create", folder);
-            }
-            _ => sync_directory(folder.parent().unwrap_or(root))?,
-        }
-    }
-    match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            let near = root.join(OURS).join("work");
-            fs::create_dir_all(&near).at("create", &near)?;
-            let copy = tempfile::NamedTempFile::new_in(&near).at("create", &near)?;
-            fs::copy(from, copy.path()).at("write", copy.path())?;
-            copy.as_file().sync_all().at("make durable", copy.path())?;
-            copy.persist(to).map_err(|error| error.error).at("name", to)?;
-            fs::remove_file(from).at("remove", from)?;
-        }
-        renamed => renamed.at("name", to)?,
-    }
-    sync_directory(parent)
-}
-
-fn unlink(root: &Path, path: &Path) -> Result<(), LakeError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        removed => removed.at("remove", path)?,
-    }
-    let Some(parent) = path.parent() else { return Ok(()) };
-    sync_directory(parent)?;
-    for folder in parent.ancestors().take_while(|above| *above != root) {
-        if fs::remove_dir(folder).is_err() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// In parts, so that no more than a few of them are in memory; the object is
-/// there only once all of them are.
-async fn upload(
-    store: &dyn ObjectStore,
-    key: &object_store::path::Path,
-    path: &str,
-    staged: &Path,
-) -> Result<(), LakeError> {
-    let mut file = tokio::fs::File::open(staged).await.at("open", staged)?;
-    let under_way = store.put_multipart(key).await.in_store("begin to write", path)?;
-    let mut write = WriteMultipart::new_with_chunk_size(under_way, PART_BYTES);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        write.wait_for_capacity(PARTS_AT_ONCE).await.in_store("write", path)?;
-        let read = match file.read(&mut buffer).await {
-            Ok(read) => read,
-            Err(error) => {
-                drop(write.abort().await);
-                return Err(error).at("read", staged);
-            }
-        };
-        match buffer.get(..read) {
-            Some(bytes) if read > 0 => write.write(bytes),
-            _ => break,
-        }
-    }
-    write.finish().await.map(drop).in_store("write", path)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    #[test]
-    fn a_file_from_another_file_system_comes_in_whole() {
-        let (here, there) =
-            (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
-        let device =
-            |path: &Path| std::os::unix::fs::MetadataExt::dev(&fs::metadata(path).unwrap());
-        if device(here.path()) == device(there.path()) {
-            println!("SKIPPED: temporary files and /dev/shm are on one file system");
-            return;
-        }
-        let from = there.path().join("staged");
-        fs::write(&from, vec![7; 100_000]).unwrap();
-        fs::set_permissions(&from, fs::Permissions::from_mode(0o640)).unwrap();
-        let to = here.path().join("events/a.parquet");
-        rename(here.path(), &from, &to).unwrap();
-        assert_eq!(fs::read(&to).unwrap(), vec![7; 100_000]);
-        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o640);
-        assert!(!from.exists());
-        assert_eq!(fs::read_dir(here.path().join(OURS).join("work")).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_folder_that_goes_with_its_last_file_holds_up_nobody() {
-        let root = tempfile::tempdir().unwrap();
-        let work = tempfile::tempdir().unwrap();
-        std::thread::scope(|scope| {
-            for host in 0..4 {
-                let (root, work) = (root.path(), work.path());
-                scope.spawn(move || {
-                    for number in 0..200 {
-                        let from = work.join(format!("{host}-{number}"));
-                        fs::write(&from, "x").unwrap();
-                        let to = root.join(format!("events/date=d/host={host}/a.parquet"));
-                        rename(root, &from, &to).unwrap();
-                        unlink(root, &to).unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     }
 }
