@@ -132,6 +132,18 @@ mod tests {
         assert_eq!(fs::read_dir(here.path().join(OURS).join("work")).unwrap().count(), 0);
     }
 
+    #[tokio::test]
+    async fn what_a_lake_knows_is_readable_for_who_may_read_its_files() {
+        let lake = tempfile::tempdir().unwrap();
+        let place = crate::Place::open(lake.path().to_str().unwrap(), None).unwrap();
+        place.write("_evscribe/hosts/a.json", b"{}".to_vec()).await.unwrap();
+        let by_umask = lake.path().join("by-umask");
+        fs::write(&by_umask, "").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let record = mode(&lake.path().join("_evscribe/hosts/a.json"));
+        assert_eq!(record, mode(&by_umask) & 0o644);
+    }
+
     #[test]
     fn a_folder_that_goes_with_its_last_file_holds_up_nobody() {
         let root = tempfile::tempdir().unwrap();

@@ -9,8 +9,9 @@
 mod folder;
 mod store;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +32,9 @@ use store::{state, upload};
 
 /// What is ours in a lake.
 const OURS: &str = "_evscribe";
+
+/// Who may read the lake's files may read what it knows of them; less the umask.
+const FILE_MODE: u32 = 0o644;
 
 /// Where a lake is.
 #[derive(Clone, Debug)]
@@ -279,7 +283,9 @@ impl Place {
             Root::Folder(folder) => {
                 let (root, to, work) = (folder.clone(), folder.join(path), self.work.clone());
                 blocking(move || {
-                    let hidden = tempfile::NamedTempFile::new_in(&work).at("create", &work)?;
+                    let mut builder = tempfile::Builder::new();
+                    let hidden = builder.permissions(Permissions::from_mode(FILE_MODE));
+                    let hidden = hidden.tempfile_in(&work).at("create", &work)?;
                     fs::write(hidden.path(), bytes).at("write", hidden.path())?;
                     let (_, staged) = hidden.keep().map_err(|error| error.error).at("keep", &to)?;
                     rename(&root, &staged, &to)
