@@ -34,8 +34,8 @@ pub(crate) enum Command {
     /// on the next time. A host that fails holds up no other.
     ///
     /// Exit code 0: the lake has all that every host offers. 3: some host or file
-    /// failed, the rest is there. 1: nothing was done. 75: another program changes
-    /// the lake.
+    /// failed, the rest is there. 1: nothing was done; 2: nor were the arguments
+    /// understood. 75: another program changes the lake.
     Pull(PullArgs),
     /// Make few large files of the many small ones of a lake.
     ///
