@@ -12,7 +12,7 @@ use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
 use crate::LakeError;
 use crate::error::At;
-use crate::place::{rename, sync_directory};
+use crate::place::{self, rename, sync_directory};
 use crate::steps::Steps;
 
 /// Tells the folder that came from the one that was there; engines skip it.
@@ -122,26 +122,12 @@ const MADE_AGAIN: usize = 5;
 fn make(root: &Path, folder: &Path) -> Result<(), LakeError> {
     let mut again = 0..MADE_AGAIN;
     loop {
-        match make_once(root, folder) {
+        match place::make(root, folder) {
             Err(LakeError::Io { source, .. })
                 if source.kind() == io::ErrorKind::NotFound && again.next().is_some() => {}
             made => return made,
         }
     }
-}
-
-fn make_once(root: &Path, folder: &Path) -> Result<(), LakeError> {
-    let missing: Vec<&Path> =
-        folder.ancestors().take_while(|above| *above != root && !above.exists()).collect();
-    for folder in missing.into_iter().rev() {
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(error).at("create", folder);
-            }
-            _ => sync_directory(folder.parent().unwrap_or(root))?,
-        }
-    }
-    Ok(())
 }
 
 /// Removes a folder with all that is in it; one that is not there is gone.

@@ -42,6 +42,21 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), LakeError> {
     File::open(path).and_then(|folder| folder.sync_all()).at("make durable", path)
 }
 
+/// Makes what is missing of `folder`, below `root`; durable.
+pub(crate) fn make(root: &Path, folder: &Path) -> Result<(), LakeError> {
+    let missing: Vec<&Path> =
+        folder.ancestors().take_while(|above| *above != root && !above.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(error).at("create", folder);
+            }
+            _ => sync_directory(folder.parent().unwrap_or(root))?,
+        }
+    }
+    Ok(())
+}
+
 /// How often a name is given again whose folder went meanwhile: with the last file
 /// in it, of another host.
 const NAMED_AGAIN: usize = 5;
@@ -64,16 +79,7 @@ pub(crate) fn rename(root: &Path, from: &Path, to: &Path) -> Result<(), LakeErro
 
 fn rename_once(root: &Path, from: &Path, to: &Path) -> Result<(), LakeError> {
     let parent = to.parent().unwrap_or(root);
-    let missing: Vec<&Path> =
-        parent.ancestors().take_while(|above| *above != root && !above.exists()).collect();
-    for folder in missing.into_iter().rev() {
-        match fs::create_dir(folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(error).at("create", folder);
-            }
-            _ => sync_directory(folder.parent().unwrap_or(root))?,
-        }
-    }
+    make(root, parent)?;
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             let near = root.join(OURS).join("work");
