@@ -68,20 +68,11 @@ pub(crate) fn properties(
     let metadata = provenance.metadata(table, segment);
     let metadata =
         metadata.into_iter().map(|(key, value)| KeyValue::new(key.to_owned(), value)).collect();
-    let by_time = SortingColumn { column_idx: 0, descending: false, nulls_first: false };
-    let mut builder = WriterProperties::builder()
-        .set_created_by(WRITER_VERSION.to_owned())
-        .set_compression(compression(table)?)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_statistics_enabled(STATISTICS)
-        .set_offset_index_disabled(true)
-        .set_bloom_filter_enabled(false)
-        .set_sorting_columns(Some(vec![by_time]))
-        .set_key_value_metadata(Some(metadata));
+    let mut builder = as_all(table)?.set_key_value_metadata(Some(metadata));
     if let Some(key) = crypt {
         builder = builder.with_file_encryption_properties(key.properties()?);
     }
-    Ok(delta(table, builder).build())
+    Ok(builder.build())
 }
 
 /// The properties of a file of rows of several sealed files, for crate parquet's
@@ -93,40 +84,43 @@ pub fn concatenated(
     table: Table,
     encryption: Option<Arc<FileEncryptionProperties>>,
 ) -> Result<WriterProperties, ParquetError> {
+    let mut builder = as_all(table)?
+        // A page a column chunk, as `pages` makes them.
+        .set_data_page_row_count_limit(ROW_GROUP_ROWS)
+        .set_data_page_size_limit(PAGE_BYTES);
+    if let Some(encryption) = encryption {
+        builder = builder.with_file_encryption_properties(encryption);
+    }
+    Ok(encoded(builder, table, &SPLIT, Encoding::BYTE_STREAM_SPLIT).build())
+}
+
+/// What all files of a table have alike.
+fn as_all(table: Table) -> Result<WriterPropertiesBuilder, ParquetError> {
     let by_time = SortingColumn { column_idx: 0, descending: false, nulls_first: false };
-    let mut builder = WriterProperties::builder()
+    let builder = WriterProperties::builder()
         .set_created_by(WRITER_VERSION.to_owned())
         .set_compression(compression(table)?)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        // A page a column chunk, as `pages` makes them.
-        .set_data_page_row_count_limit(ROW_GROUP_ROWS)
-        .set_data_page_size_limit(PAGE_BYTES)
         .set_statistics_enabled(STATISTICS)
         .set_offset_index_disabled(true)
         .set_bloom_filter_enabled(false)
         .set_sorting_columns(Some(vec![by_time]));
-    if let Some(encryption) = encryption {
-        builder = builder.with_file_encryption_properties(encryption);
-    }
-    for name in SPLIT {
-        if table.columns().iter().any(|column| column.name == name) {
-            let path = ColumnPath::from(name);
-            builder = builder
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT);
-        }
-    }
-    Ok(delta(table, builder).build())
+    Ok(encoded(builder, table, &DELTA, Encoding::DELTA_BINARY_PACKED))
 }
 
-/// Has the columns of that table delta-encoded that are.
-fn delta(table: Table, mut builder: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
-    for name in DELTA {
-        if table.columns().iter().any(|column| column.name == name) {
-            let path = ColumnPath::from(name);
+/// Has those of these columns that the table has encoded so, without a dictionary.
+fn encoded(
+    mut builder: WriterPropertiesBuilder,
+    table: Table,
+    names: &[&str],
+    encoding: Encoding,
+) -> WriterPropertiesBuilder {
+    for name in names {
+        if table.columns().iter().any(|column| column.name == *name) {
+            let path = ColumnPath::from(*name);
             builder = builder
                 .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+                .set_column_encoding(path, encoding);
         }
     }
     builder
