@@ -106,11 +106,7 @@ impl Swap {
         }
         steps.step();
         remove_all(beside)?;
-        for folder in partition.ancestors().take_while(|above| above != root) {
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
-        }
+        place::prune(root, partition);
         Ok(())
     }
 }

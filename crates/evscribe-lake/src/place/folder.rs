@@ -103,12 +103,17 @@ pub(super) fn unlink(root: &Path, path: &Path) -> Result<(), LakeError> {
     }
     let Some(parent) = path.parent() else { return Ok(()) };
     sync_directory(parent)?;
-    for folder in parent.ancestors().take_while(|above| *above != root) {
+    prune(root, parent);
+    Ok(())
+}
+
+/// Removes `folder` and those above it, below `root`, as far as they are empty.
+pub(crate) fn prune(root: &Path, folder: &Path) {
+    for folder in folder.ancestors().take_while(|above| *above != root) {
         if fs::remove_dir(folder).is_err() {
             break;
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

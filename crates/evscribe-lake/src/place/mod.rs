@@ -26,7 +26,7 @@ use crate::error::{At, InStore};
 use crate::steps::Steps;
 use crate::{Held, LakeError, lock};
 
-pub(crate) use folder::{make, rename, sync_directory};
+pub(crate) use folder::{make, prune, rename, sync_directory};
 use folder::{unlink, walk};
 use store::{state, upload};
 
