@@ -137,6 +137,20 @@ def assert_same(got: list[tuple], wanted: list[tuple], within_us: int = 5_000) -
     assert sequence_hash(got) == sequence_hash(wanted)
 
 
+def assert_there_or_marked(rows: list[dict], marks: list[dict], wanted: list[tuple], within_us: int = 5_000) -> int:
+    """Each row of table events that was sent is there, or was sent within a mark of a
+    hole. Returns how many are not there."""
+    assert wanted, "nothing was sent"
+    have = [(event_row(row), row["boot_us"]) for row in rows if not row["inferred"]]
+    missing = 0
+    for t, report in wanted:
+        for row in report:
+            if not any(what == row and 0 <= at - t <= within_us for what, at in have):
+                assert any(m["boot_us"] <= t + within_us and t <= m["until_boot_us"] for m in marks), f"{row}, sent at {t} µs"
+                missing += 1
+    return missing
+
+
 def evemu_events(text: str) -> list[tuple]:
     """(type, code, value) of each event line of an evemu recording."""
     out = []

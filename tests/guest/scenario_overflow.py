@@ -1,12 +1,24 @@
-"""The kernel's buffer overflows while the daemon is stopped: a mark, no stuck key."""
+"""The kernel's buffer overflows while the daemon is stopped: a mark, no stuck key. Or
+the device goes meanwhile, and takes along what was not read: a mark, too."""
 
 from collections import defaultdict
+
+from record import assert_there_or_marked, expected_events
 
 INSIDE = """
 install_evscribe
 policy ann full
 start_service
 play overflow overflow --rounds 3
+
+# Far from what a buffer holds.
+play gone keyboard --seconds 4 &
+typing=$!
+sleep 3
+kill -STOP $(main_pid)
+wait $typing
+kill -CONT $(main_pid)
+sleep 1
 bring_out
 """
 
@@ -21,7 +33,8 @@ def holes(guest) -> list[tuple[int, int]]:
 
 
 def changes(guest, name: str, code: int) -> list[tuple]:
-    rows = guest.dataset.of_device("events", f"evscribe hands {name}")
+    until = guest.sent("gone")[0]["t_us"]
+    rows = [row for row in guest.dataset.of_device("events", f"evscribe hands {name}") if row["boot_us"] < until]
     return [(row["down"], row["inferred"]) for row in rows if row["code"] == code and row["kind"] in ("key", "button")]
 
 
@@ -29,6 +42,8 @@ def it_marks_each_hole_on_each_device(guest):
     for name in ("keyboard", "mouse"):
         (number,) = guest.dataset.device_numbers(f"evscribe hands {name}")
         drops = [row for row in guest.dataset.marks("drop") if row["device"] == number]
+        if name == "keyboard":
+            assert drops.pop()["boot_us"] > holes(guest)[-1][1] + AFTER_US
         assert len(drops) == len(holes(guest)), name
         for drop, (since, until) in zip(drops, holes(guest)):
             end = drop.get("until_boot_us") or drop["boot_us"]
@@ -74,6 +89,21 @@ def it_leaves_no_key_stuck(guest):
 
 def it_sees_everything_after_the_hole(guest):
     assert changes(guest, "keyboard", KEY_H) == [(True, False), (False, False)] * len(holes(guest))
+
+
+def it_marks_what_a_device_took_along_that_went_unread(guest):
+    sent = guest.sent("gone")
+    since = sent[0]["t_us"]
+    (number,) = guest.dataset.device_numbers("evscribe hands keyboard")
+    *_, mark = [m for m in guest.dataset.marks("drop") if m["device"] == number]
+    *_, unplug = [m for m in guest.dataset.marks("unplug") if m["device"] == number]
+    rows = [row for row in guest.dataset.of_device("events", "evscribe hands keyboard") if row["boot_us"] >= since]
+    missing = assert_there_or_marked(rows, [mark], expected_events(sent))
+    assert 0 < missing < sum(len(report) for _, report in expected_events(sent))
+    assert mark["reason"] == "kernel_buffer"
+    # Not longer than it has to be: what was read is outside of it.
+    assert max(row["boot_us"] for row in rows if not row["inferred"]) <= mark["boot_us"]
+    assert mark["until_boot_us"] <= unplug["boot_us"]
 
 
 def it_survives(guest):

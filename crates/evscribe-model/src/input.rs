@@ -47,7 +47,8 @@ pub enum Input<'a> {
     },
     /// A whole report.
     Frame(Frame<'a>),
-    /// The kernel's buffer overflowed: what lay between is lost.
+    /// The kernel's buffer overflowed, or went with its device: what lay between
+    /// is lost.
     Dropped {
         /// The device that lost.
         device: DeviceId,

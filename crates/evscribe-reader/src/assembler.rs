@@ -149,6 +149,11 @@ impl Assembler {
         self.split.is_some()
     }
 
+    /// Stamp of the last whole frame; before the first, when reading began.
+    pub(crate) fn whole(&self) -> BootUs {
+        self.whole
+    }
+
     /// Ends everything: the device is gone.
     ///
     /// A frame at a split is a frame; one that lacks its end is told as

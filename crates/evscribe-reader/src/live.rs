@@ -9,6 +9,7 @@ use std::time::Duration;
 use evscribe_model::codes::EV_KEY;
 use evscribe_model::{Bits, BootUs, Device, DeviceId, DeviceState, Frame, Input, RawEvent};
 use nix::libc::{CLOCK_BOOTTIME, O_CLOEXEC, O_NONBLOCK};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
@@ -67,6 +68,10 @@ pub struct LiveDevice {
     assembler: Assembler,
     /// Frames and drops that were handed on.
     told: u64,
+    /// The last drain emptied the queue.
+    emptied: bool,
+    /// Since when the queue overflowed, until its state is read again.
+    hole: Option<BootUs>,
     grab: GrabWatch,
     pace: Pace,
 }
@@ -126,7 +131,18 @@ impl LiveDevice {
             KeyMask::Only(_) => GrabWatch::default(),
         };
         let (assembler, pace) = (Assembler::new(at), Pace::new(&device, properties.interval_us));
-        let live = Self { file, path: path.into(), device, mask, assembler, told: 0, grab, pace };
+        let live = Self {
+            file,
+            path: path.into(),
+            device,
+            mask,
+            assembler,
+            told: 0,
+            emptied: false,
+            hole: None,
+            grab,
+            pace,
+        };
         Ok(Opened { live, state, identity, at })
     }
 
@@ -190,6 +206,9 @@ impl LiveDevice {
         let outcome = self.drain_batches(buffer, &mut each);
         buffer.wipe();
         self.assembler.release();
+        if let Ok(emptied) = outcome {
+            self.emptied = emptied;
+        }
         outcome
     }
 
@@ -220,7 +239,7 @@ impl LiveDevice {
                 }
             }
             if let Some(since) = dropped {
-                let (until, state) = self.resynchronise(buffer)?;
+                let (until, state) = self.resynchronise(since, buffer)?;
                 each(Input::Dropped { device, since, until, state: Some(&state) });
                 // Who says more than can be read must not take the others' time.
                 return Ok(false);
@@ -253,7 +272,7 @@ impl LiveDevice {
         match self.assembler.settle() {
             Some(Piece::Frame { at, events }) => each(Input::Frame(Frame { device, at, events })),
             Some(Piece::Dropped { since, .. }) => {
-                let read = self.resynchronise(buffer);
+                let read = self.resynchronise(since, buffer);
                 buffer.wipe();
                 let (until, state) = read?;
                 each(Input::Dropped { device, since, until, state: Some(&state) });
@@ -269,7 +288,11 @@ impl LiveDevice {
     /// When a device goes, the kernel itself releases what is down, and ends
     /// that with a split and nothing more: nobody let go of these keys, so it is
     /// not handed on.
-    pub fn finish(&mut self, mut each: impl FnMut(Input<'_>)) {
+    ///
+    /// Of a device that is gone the kernel hands out no more, whatever its queue
+    /// holds: that is told as dropped, also where it may be those releases alone.
+    /// What was stamped before `sure` was in the queue at the last drain.
+    pub fn finish(&mut self, sure: BootUs, mut each: impl FnMut(Input<'_>)) {
         let device = self.device.id;
         let is_release = |event: &RawEvent| event.kind == EV_KEY && event.value == 0;
         if let Some(Piece::Frame { at, events }) = self.assembler.settle()
@@ -278,6 +301,22 @@ impl LiveDevice {
             each(Input::Frame(Frame { device, at, events }));
         }
         self.assembler.release();
+        if self.left_unread() {
+            let whole = self.assembler.whole();
+            let since = if self.emptied { whole.max(sure) } else { whole };
+            let since = self.hole.take().unwrap_or(since);
+            let until = now().unwrap_or(since).max(since);
+            each(Input::Dropped { device, since, until, state: None });
+        }
+    }
+
+    /// Whether the device is gone and its queue held what was not read.
+    fn left_unread(&self) -> bool {
+        let mut polled = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
+        let told = poll(&mut polled, PollTimeout::ZERO).ok().and(polled[0].revents());
+        let told = told.unwrap_or(PollFlags::empty());
+        told.contains(PollFlags::POLLHUP)
+            && (told.contains(PollFlags::POLLIN) || self.hole.is_some())
     }
 
     /// Empties the queue and asks what is held now. The state read includes
@@ -285,8 +324,10 @@ impl LiveDevice {
     /// played over it; the hole ends here.
     fn resynchronise(
         &mut self,
+        since: BootUs,
         buffer: &mut ReadBuffer,
     ) -> Result<(BootUs, DeviceState), ReadError> {
+        self.hole = Some(since);
         for _ in 0..READS_TO_EMPTY {
             // A batch that is not full emptied the queue.
             if !self.read(buffer)? || buffer.events().len() < BATCH_EVENTS {
@@ -297,6 +338,7 @@ impl LiveDevice {
         let state = state(&self.file, &self.device, self.mask.as_ref())
             .map_err(|errno| read_error(&self.path, errno.into()))?;
         self.assembler.clear(until);
+        self.hole = None;
         Ok((until, state))
     }
 

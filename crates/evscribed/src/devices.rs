@@ -46,6 +46,8 @@ pub(crate) struct Devices {
     away: Vec<usize>,
     /// Whether these were left alone for their whole time just now.
     rested: bool,
+    /// What was stamped before was there when devices were last read.
+    sure: BootUs,
     /// Closed as far as rows go; their descriptors are to be closed.
     closing: Vec<LiveDevice>,
     buffer: ReadBuffer,
@@ -78,6 +80,7 @@ impl Devices {
             unfinished: Vec::new(),
             away: Vec::new(),
             rested: false,
+            sure: BootUs::default(),
             closing: Vec::new(),
             buffer: ReadBuffer::default(),
             registry,
@@ -108,6 +111,12 @@ impl Devices {
     /// down. What was done since then led to it: [`Devices::forget_since`].
     pub(crate) fn take_hotkey(&mut self) -> Option<BootUs> {
         self.intake.hotkey.as_mut()?.take()
+    }
+
+    /// A wait is over. What was stamped before `sure`, when the wait before it
+    /// began, was there for the reading that followed that one.
+    pub(crate) fn wake(&mut self, sure: BootUs) {
+        self.sure = sure;
     }
 
     /// Reads what the device says. Returns whether it is still there.
@@ -173,7 +182,7 @@ impl Devices {
     /// Takes in what was read of a device and waits for its end.
     fn finish(&mut self, token: usize) {
         let Some(live) = self.open.get_mut(&token) else { return };
-        live.finish(|input| self.intake.hear(&input));
+        live.finish(self.sure, |input| self.intake.hear(&input));
     }
 
     #[inline(never)]

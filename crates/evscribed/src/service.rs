@@ -161,6 +161,7 @@ impl<'a> Service<'a> {
                 }
             }
             self.now = Instant::now();
+            self.devices.wake(sure);
             let came = |token| events.iter().any(|event| event.token() == token);
             let (vt, over) = (came(VT), came(LEADER));
             if vt || over || came(WOKEN) {
