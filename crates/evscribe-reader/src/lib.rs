@@ -8,6 +8,7 @@
 mod assembler;
 mod buffer;
 mod describe;
+mod error;
 mod grab;
 mod hotplug;
 mod identity;
@@ -19,8 +20,9 @@ mod sys;
 
 pub use assembler::{Assembler, Piece};
 pub use buffer::{EVENT_BYTES, ReadBuffer, event};
+pub use error::ReadError;
 pub use hotplug::Watch;
 pub use identity::{Identity, Known, Registry};
-pub use live::{KeyMask, LiveDevice, Opened, ReadError, now};
+pub use live::{KeyMask, LiveDevice, Opened, now};
 pub use properties::{Listed, Properties, SELECTED_DIR, list};
 pub use recording::{Cause, Recording, RecordingClock, RecordingError};

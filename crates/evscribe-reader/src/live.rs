@@ -11,7 +11,6 @@ use evscribe_model::{Bits, BootUs, Device, DeviceId, DeviceState, Frame, Input, 
 use nix::libc::{CLOCK_BOOTTIME, O_CLOEXEC, O_NONBLOCK};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
-use thiserror::Error;
 
 use crate::buffer::BATCH_EVENTS;
 use crate::describe::{describe, mask_keys, state};
@@ -19,7 +18,7 @@ use crate::grab::GrabWatch;
 use crate::pace::Pace;
 use crate::properties::Properties;
 use crate::sys::{self, Text};
-use crate::{Assembler, Identity, Piece, ReadBuffer};
+use crate::{Assembler, Identity, Piece, ReadBuffer, ReadError};
 
 /// Reads that a drain does at most before other devices get their turn.
 const READS_PER_DRAIN: usize = 16;
@@ -27,26 +26,6 @@ const READS_PER_DRAIN: usize = 16;
 /// Reads that empty the queue after a drop, at most. One takes all that was
 /// there; during a flood it goes on as long as more comes.
 const READS_TO_EMPTY: usize = 4;
-
-/// Why a device cannot be read.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// It was unplugged or its descriptor was revoked: close it.
-    #[error("device {} is gone", path.display())]
-    Gone {
-        /// Which node.
-        path: PathBuf,
-    },
-    /// The kernel refused; what was read before is valid.
-    #[error("device {} cannot be read", path.display())]
-    Io {
-        /// Which node.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
 
 /// Which keys of a device reach this process; its buttons always do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,7 +78,7 @@ impl LiveDevice {
     /// [`ReadError::Gone`] where it vanished meanwhile, [`ReadError::Io`] where
     /// it may not be opened or is no input device.
     pub fn open(path: &Path, keys: KeyMask<'_>) -> Result<Opened, ReadError> {
-        let failed = |source: std::io::Error| read_error(path, source);
+        let failed = |source: std::io::Error| ReadError::of(path, source);
         let file = OpenOptions::new()
             .read(true)
             .custom_flags(O_NONBLOCK | O_CLOEXEC)
@@ -334,9 +313,9 @@ impl LiveDevice {
                 break;
             }
         }
-        let until = now().map_err(|source| read_error(&self.path, source))?;
+        let until = now().map_err(|source| ReadError::of(&self.path, source))?;
         let state = state(&self.file, &self.device, self.mask.as_ref())
-            .map_err(|errno| read_error(&self.path, errno.into()))?;
+            .map_err(|errno| ReadError::of(&self.path, errno.into()))?;
         self.assembler.clear(until);
         self.hole = None;
         Ok((until, state))
@@ -350,7 +329,7 @@ impl LiveDevice {
                 Ok(_) => return Ok(true),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(read_error(&self.path, error)),
+                Err(error) => return Err(ReadError::of(&self.path, error)),
             }
         }
     }
@@ -364,14 +343,6 @@ pub fn now() -> std::io::Result<BootUs> {
     let now = clock_gettime(ClockId::CLOCK_BOOTTIME)?;
     let us = now.tv_sec() * 1_000_000 + now.tv_nsec() / 1_000;
     Ok(BootUs::new(u64::try_from(us).unwrap_or_default()))
-}
-
-fn read_error(path: &Path, source: std::io::Error) -> ReadError {
-    use nix::libc::{ENODEV, ENOENT, ENXIO};
-    match source.raw_os_error() {
-        Some(ENODEV | ENXIO | ENOENT) => ReadError::Gone { path: path.into() },
-        _ => ReadError::Io { path: path.into(), source },
-    }
 }
 
 #[cfg(test)]
