@@ -69,8 +69,8 @@ fuzz:
 install:
 	@test -x target/release/evscribed || { echo "run 'make build' first" >&2; exit 1; }
 	install -D -m 0755 -t $(bindir) target/release/evscribed target/release/evscribe
-	install -D -m 0644 -t $(unitdir) systemd/evscribed.service
-	sed -i 's|/usr/bin/evscribed|$(PREFIX)/bin/evscribed|' $(unitdir)/evscribed.service
+	install -D -m 0644 -t $(unitdir) systemd/evscribed.service systemd/evscribe-key.service
+	sed -i 's|=/usr/bin/|=$(PREFIX)/bin/|' $(unitdir)/evscribed.service $(unitdir)/evscribe-key.service
 	install -D -m 0644 systemd/evscribe.sysusers $(sysusersdir)/evscribe.conf
 	install -D -m 0644 systemd/evscribe.tmpfiles $(tmpfilesdir)/evscribe.conf
 	install -D -m 0644 -t $(rulesdir) udev/70-evscribe.rules
@@ -103,7 +103,7 @@ install-data:
 .PHONY: activate staged
 staged:
 	@echo "staged in $(DESTDIR). On the machine itself: systemd-sysusers; systemd-tmpfiles --create;"
-	@echo "and evscribe keys init"
+	@echo "its key it makes when evscribed first starts there"
 
 activate:
 	systemd-sysusers evscribe.conf
@@ -118,7 +118,7 @@ activate:
 uninstall:
 	$(if $(DESTDIR),,-systemctl disable --now evscribed)
 	rm -f $(bindir)/evscribed $(bindir)/evscribe
-	rm -f $(unitdir)/evscribed.service $(sysusersdir)/evscribe.conf $(tmpfilesdir)/evscribe.conf
+	rm -f $(unitdir)/evscribed.service $(unitdir)/evscribe-key.service $(sysusersdir)/evscribe.conf $(tmpfilesdir)/evscribe.conf
 	rm -f $(rulesdir)/70-evscribe.rules $(profiledir)/evscribe.sh
 	rm -f $(busdir)/system.d/org.evscribe.Collector1.conf $(busdir)/interfaces/org.evscribe.Collector1.xml
 	rm -f $(actionsdir)/org.evscribe.collector1.policy

@@ -2,15 +2,32 @@
 
 INSIDE = """
 deb() { dpkg --force-confold "$@" >>$scratch/dpkg.log 2>&1 || { cat $scratch/dpkg.log; return 1; }; }
-of_the_key() { stat -c '%a %U %s' /etc/evscribe/evscribe.key; sha256sum /etc/evscribe/evscribe.key; }
+
+# As who makes an image: in a tree that many machines become copies of, from a
+# machine that runs and can seal.
+image=/image/root
+mkdir /image
+mount -t tmpfs tmpfs /image
+mkdir $image /image/upper /image/work
+mount -t overlay overlay -o lowerdir=/,upperdir=/image/upper,workdir=/image/work $image
+for folder in proc dev run; do mount --bind /$folder $image/$folder; done
+cp $repo/target/package/evscribe_*.deb $image/evscribe.deb
+chroot $image dpkg --install /evscribe.deb >>$scratch/dpkg.log 2>&1 || { cat $scratch/dpkg.log; false; }
+ls $image/etc/evscribe >$scratch/in-the-image
+chroot $image systemd-creds setup
+chroot $image evscribe keys init --json >$scratch/asked-in-the-image
+umount -R /image
 
 deb --install $repo/target/package/evscribe_*.deb
 id evscribe >$scratch/ids
 id evscribe-pull >>$scratch/ids
-of_the_key >$scratch/key-1
+stat -c '%a %U %s' /etc/evscribe/evscribe.key >$scratch/key-mode
+evscribe keys list --json >$scratch/key-0
 systemctl is-active evscribed >$scratch/unasked || true
-evscribe keys list >$scratch/keys
 evscribe keys add-recipient /out/team.pub
+# From here on as a machine that came from an image, and can seal.
+rm /etc/evscribe/evscribe.key
+systemd-creds setup
 
 policy ann class
 drop_in pull <<TOML
@@ -18,13 +35,24 @@ drop_in pull <<TOML
 cooling_off_hours = 0
 TOML
 start_service
+evscribe keys list --json >$scratch/key-1
 play typed desk --seconds 3 --mouse-hz 125
 main_pid >$scratch/pid-1
 deb --install $repo/target/package/evscribe_*.deb
 until_true 30 collects
 main_pid >$scratch/pid-2
-of_the_key >$scratch/key-2
+evscribe keys list --json >$scratch/key-2
 play again desk --seconds 3 --mouse-hz 125
+
+# A key that is missing stops an upgrade no more than it is replaced.
+mv /etc/evscribe/evscribe.key.cred $scratch
+deb --install $repo/target/package/evscribe_*.deb
+ls /etc/evscribe >$scratch/without-key
+{ systemctl is-active evscribed || true; } >>$scratch/without-key
+mv $scratch/evscribe.key.cred /etc/evscribe
+systemctl reset-failed evscribed
+systemctl restart evscribed
+until_true 30 collects
 
 # The data team's, here on the same machine: by its service, as its manual says.
 deb --install $repo/target/package/evscribe-data_*.deb
@@ -41,7 +69,9 @@ bus ann MyFiles >/dev/null
 systemctl start evscribe-data-pull || true
 systemctl show evscribe-data-pull >$scratch/pull-unit
 journalctl -u evscribe-data-pull -o cat >$scratch/pull-log
-evscribe data query --key /etc/evscribe/evscribe.key /var/lib/evscribe-data/lake "SELECT count(*) AS n FROM events" --format csv \
+systemd-creds decrypt --name=evscribe.key /etc/evscribe/evscribe.key.cred /dev/shm/copy
+chmod 0400 /dev/shm/copy
+evscribe data query --key /dev/shm/copy /var/lib/evscribe-data/lake "SELECT count(*) AS n FROM events" --format csv \
     >$scratch/asked 2>&1 || true
 stat -c '%a %U' /var/lib/evscribe-data >$scratch/lake-mode
 bring_out
@@ -58,9 +88,25 @@ keep
 def it_makes_the_users_and_the_key_and_starts_nothing(guest):
     ids = guest.text("ids")
     assert "(evscribe)" in ids and "(evscribe-pull)" in ids and "(evscribe-data)" in ids
-    assert guest.text("key-1").startswith("400 root 32\n")
+    assert guest.text("key-mode") == "400 root 32\n"
     assert guest.text("unasked") == "inactive\n"
-    assert "/etc/evscribe/evscribe.key" in guest.text("keys")
+
+
+def it_makes_no_key_in_an_image_and_seals_none_for_who_makes_it(guest):
+    assert "evscribe.key" not in guest.text("in-the-image")
+    assert guest.json("asked-in-the-image")["key"] == {"kept": "plain"}
+
+
+def it_makes_a_machine_from_an_image_a_key_of_its_own_before_it_records(guest):
+    (before, its) = (guest.json(f"key-{n}")["workstation"] for n in (0, 1))
+    assert before["id"] not in [its["id"], *its["older"]]
+    assert its["key"] == {"kept": "sealed", "sealed_by": "host_key"}
+
+
+def it_does_not_replace_a_key_that_went_away_and_is_installed_all_the_same(guest):
+    without = guest.text("without-key").split()
+    assert not [name for name in without if name.startswith("evscribe.key")]
+    assert "active" not in without
 
 
 def it_goes_on_collecting_after_an_upgrade_with_the_same_key(guest):
@@ -86,5 +132,5 @@ def it_answers_by_the_command_for_people_where_both_are_installed(guest):
 def it_takes_its_files_away_and_leaves_data_policy_and_key(guest):
     left = guest.text("left").split()
     assert not [path for path in left if path.startswith(("/usr/bin", "/usr/lib", "/usr/share"))]
-    assert "/etc/evscribe/evscribe.key" in left
+    assert "/etc/evscribe/evscribe.key.cred" in left
     assert "manifest.jsonl" in guest.text("kept")

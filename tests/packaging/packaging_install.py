@@ -13,6 +13,7 @@ INSTALLED = """
 /etc/profile.d/evscribe.sh
 /usr/bin/evscribe
 /usr/bin/evscribed
+/usr/lib/systemd/system/evscribe-key.service
 /usr/lib/systemd/system/evscribed.service
 /usr/lib/sysusers.d/evscribe.conf
 /usr/lib/tmpfiles.d/evscribe.conf
@@ -148,8 +149,9 @@ def it_takes_all_of_them_away_again(tmp_path, what):
 
 def it_starts_the_daemon_from_the_prefix(tmp_path):
     make("install", tmp_path, "/opt/evscribe")
-    unit = (tmp_path / "usr/lib/systemd/system/evscribed.service").read_text()
-    assert "ExecStart=/opt/evscribe/bin/evscribed\n" in unit
+    for unit, command in (("evscribed", "evscribed"), ("evscribe-key", "evscribe keys init")):
+        text = (tmp_path / f"usr/lib/systemd/system/{unit}.service").read_text()
+        assert f"ExecStart=/opt/evscribe/bin/{command}\n" in text
 
 
 @pytest.mark.parametrize("unit", EXPOSURE_MAX_TENTHS)
