@@ -43,7 +43,7 @@ class GuestFailed(Exception):
     """The steps did not come to their end; the message says where to look."""
 
 
-def run(name: str, inside: "str | list[str]", limit_s: int = 900, rtc: str = "vm", keep_disk: bool = False) -> "Guest":
+def run(name: str, inside: "str | list[str]", limit_s: int = 1800, rtc: str = "vm", keep_disk: bool = False) -> "Guest":
     """Boots the guest for these steps; raises GuestFailed otherwise. `rtc`: what
     its hardware clock follows, "vm" (virtual time) or "host". `keep_disk`: its
     disk stays in the run's folder."""

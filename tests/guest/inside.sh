@@ -188,6 +188,10 @@ memory_disk() {
     say "state lies on $(df -h --output=size,fstype /var/lib/evscribe | tail -n 1) in memory"
 }
 
+# begun RECORD: waits until hands, in the background, begins to play what it writes
+# into that file.
+begun() { until_true 120 test -e "$1.begun"; }
+
 # The service runs, the person of the policy acknowledges, devices are open.
 start_service() {
     warm evscribed evscribe "$hands"
@@ -262,10 +266,14 @@ record_beside() {
     mkdir -p "$scratch/sent" "$scratch/printed" "$scratch/recorded"
     out=$scratch/recorded/$name
     warm evemu-record libinput /usr/libexec/libinput/libinput-record "$hands" python3
-    "$hands" --settle-ms 3000 --linger-ms 1000 ${wait_for:+--wait-for "$wait_for"} \
+    case $tool in
+        evemu) recorder=evemu-record ;;
+        *) recorder=libinput-record ;;
+    esac
+    "$hands" --settle-ms 1000 --linger-ms 1000 --recorder $recorder ${wait_for:+--wait-for "$wait_for"} \
         --record "$scratch/sent/$name.jsonl" "$@" >"$scratch/printed/$name" &
     player=$!
-    until_true 2 exists "$device"
+    until_true 60 exists "$device"
     node=$(node_of "$device")
     # Both stop at SIGINT alone, which a shell's background jobs ignore: setsid
     # does not change that, python restores it.

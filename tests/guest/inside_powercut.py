@@ -82,16 +82,27 @@ def is_flush(entry: Entry) -> bool:
     return bool(entry.flags & FLUSH)
 
 
+def cached_sectors(log: list[Entry]) -> list[int]:
+    """Before each entry, how many sectors the cache holds that no flush wrote out."""
+    out, cached = [], 0
+    for entry in log:
+        out.append(cached)
+        cached = 0 if is_flush(entry) else cached + (0 if entry.flags & FUA else len(entry.data) // SECTOR)
+    return out
+
+
 def places(log: list[Entry], marks: list[dict], steps: list[int], chance: random.Random) -> list[tuple[int, int, bool]]:
     """(place in the log, the clock then at the latest, whether in a flush)."""
     at_mark = {entry.name: n for n, entry in enumerate(log) if entry.flags & MARK}
     known = [(at_mark[f"m{m['mark']}"], m) for m in marks]
     # Not before anything was collected.
     plain = [(place, m["after_us"], False) for place, m in known if m["before_us"] > steps[0]]
+    # With fewer in the cache, chance might lose all of them or none.
+    cached = cached_sectors(log)
     sealing = []
     for (since, before), (until, after) in zip(known, known[1:]):
         if any(s <= after["after_us"] and before["before_us"] <= s + SEAL_US for s in steps):
-            sealing += [(n, after["after_us"], True) for n in range(since, until) if is_flush(log[n])]
+            sealing += [(n, after["after_us"], True) for n in range(since, until) if is_flush(log[n]) and cached[n] >= 16]
     return chance.sample(plain, CUTS // 2) + chance.sample(sealing, CUTS // 2)
 
 

@@ -12,6 +12,7 @@ from record import assert_same, event_rows, expected_events
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 policy ann full
 start_service
 play before keyboard --seconds 3
@@ -22,7 +23,8 @@ warm python3 busctl
 bus bob Me >/dev/null
 "$hands" --wait-for evscribed --record $scratch/moved.jsonl mouse --hz 1000 --seconds 60 &
 moving=$!
-sleep 3
+begun $scratch/moved.jsonl
+sleep 2
 python3 -B $repo/tests/guest/inside_hostile.py "$path" >$scratch/hostile.json
 say "the hostile clients are done"
 wait $moving

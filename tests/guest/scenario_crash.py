@@ -22,6 +22,8 @@ mkdir -p $scratch/sent
 typing=$!
 "$hands" --wait-for evscribed --record $scratch/sent/mouse.jsonl mouse --hz 250 --seconds 110 &
 moving=$!
+begun $scratch/sent/keyboard.jsonl
+begun $scratch/sent/mouse.jsonl
 sleep 4
 python3 /repo/tests/guest/inside_kills.py 20261124 {KILLS} >$scratch/kills.jsonl
 say "$(wc -l <$scratch/kills.jsonl) kills"

@@ -37,6 +37,8 @@ mkdir -p $scratch/sent $scratch/during
 typing=$!
 "$hands" --wait-for evscribed --record $scratch/sent/mouse.jsonl mouse --hz 125 --seconds 150 &
 moving=$!
+begun $scratch/sent/keyboard.jsonl
+begun $scratch/sent/mouse.jsonl
 sleep 5
 # Something is sealed before the first fault.
 date -s '+2 seconds' >/dev/null
@@ -76,7 +78,8 @@ healed 5
 
 fault read_only
 echo u >/proc/sysrq-trigger
-sleep 1
+until_true 20 awk -v state=$state '$2 == state && $4 ~ /^ro/ {found = 1} END {exit !found}' /proc/mounts
+until_true 20 awk '$2 == "/" && $4 ~ /^ro/ {found = 1} END {exit !found}' /proc/mounts
 mount -o remount,rw /
 sleep 12
 during read_only
@@ -95,6 +98,7 @@ find $state/dataset -name '*.parquet' -exec sha256sum {} + | sort >$scratch/duri
 fault dead
 "$hands" --wait-for evscribed --record $scratch/sent/dead.jsonl keyboard --seconds 20 &
 typing=$!
+begun $scratch/sent/dead.jsonl
 sleep 4
 dmsetup suspend --nolockfs --noflush state
 dmsetup load state --table "0 $sectors error"

@@ -8,6 +8,7 @@ from record import assert_same, event_rows, expected_events, expected_touch, tou
 # scenario_replug tells.
 INSIDE = """
 install_evscribe
+memory_disk 128
 policy ann full
 start_service
 play mouse-125 --seed 11 mouse --hz 125 --seconds 8

@@ -5,9 +5,10 @@ from record import event_row, expected_events
 # The hands type without waiting for the reader: it comes and goes. Each boot's
 # data is brought out at its end; the dataset grows from boot to boot.
 TYPE = """
-"$hands" --settle-ms 2000 --record "$scratch/sent/{name}.jsonl" --seed {seed} keyboard --seconds 24 &
+"$hands" --wait-for evscribed --record "$scratch/sent/{name}.jsonl" --seed {seed} keyboard --seconds 24 &
 typing=$!
-sleep 6
+begun $scratch/sent/{name}.jsonl
+sleep 4
 """
 
 INSIDE = [

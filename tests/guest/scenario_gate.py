@@ -7,6 +7,7 @@ import pytest
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 # What the service has open and says, each time it was asked.
 look() {
     sleep 1

@@ -2,6 +2,7 @@
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 policy ann class
 start_service
 "$hands" --settle-ms 4000 --linger-ms 3000 --record $scratch/typed.jsonl keyboard --seconds 20 &

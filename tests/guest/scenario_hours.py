@@ -46,6 +46,7 @@ edge '{edge}'
 
 INSIDE = f"""
 install_evscribe
+memory_disk 128
 policy ann class
 sed -i 's/^days = 30/days = 3650/' /etc/evscribe/policy.toml
 # The notice that is made from the policy names the hours: another for each of them.

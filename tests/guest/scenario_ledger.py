@@ -7,6 +7,7 @@ import pytest
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 policy ann class
 start_service
 mkdir -p $scratch/shown $scratch/verified

@@ -7,6 +7,7 @@ from record import assert_there_or_marked, expected_events
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 policy ann full
 start_service
 play overflow overflow --rounds 3
@@ -14,7 +15,8 @@ play overflow overflow --rounds 3
 # Far from what a buffer holds.
 play gone keyboard --seconds 4 &
 typing=$!
-sleep 3
+begun $scratch/sent/gone.jsonl
+sleep 2
 kill -STOP $(main_pid)
 wait $typing
 kill -CONT $(main_pid)

@@ -32,6 +32,8 @@ start_service
 typing=$!
 "$hands" --wait-for evscribed --record $scratch/sent/mouse.jsonl mouse --hz 250 --seconds 40 &
 moving=$!
+begun $scratch/sent/keyboard.jsonl
+begun $scratch/sent/mouse.jsonl
 sleep 3
 python3 /repo/tests/guest/inside_powercut.py mark {SEED} 35 >$scratch/marks.jsonl &
 marking=$!

@@ -2,6 +2,7 @@
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 policy ann full
 start_service
 play hold hold

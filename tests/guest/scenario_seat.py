@@ -27,6 +27,7 @@ STATES = {
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 mkdir -p $scratch/strace $scratch/said $scratch/kernel
 mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
 tracing=/sys/kernel/tracing

@@ -2,6 +2,7 @@
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 policy ann full
 # One mouse belongs to a second seat, as an administrator attaches it.
 cat >/etc/udev/rules.d/60-second-seat.rules <<'RULE'
@@ -13,15 +14,18 @@ start_service
 zoo=$!
 sleep 6
 udevadm settle
+event_nodes() { ls -l "/proc/$(main_pid)/fd" | sed -n 's|.*/dev/input/\\(event[0-9]*\\)$|\\1|p' | sort -u; }
+all_open() { [ "$(event_nodes | wc -l)" = "$(ls /dev/input/evscribe | wc -l)" ]; }
+until_true 5 all_open || true
 ls /dev/input/evscribe >$scratch/selected
-ls -l "/proc/$(main_pid)/fd" | sed -n 's|.*/dev/input/\\(event[0-9]*\\)$|\\1|p' | sort -u >$scratch/opened
+event_nodes >$scratch/opened
 evscribe devices --json >$scratch/devices.json
 for node in /dev/input/event*; do
     echo "${node##*/} $(cat /sys/class/input/${node##*/}/device/name)"
 done >$scratch/all
 wait $zoo
 sleep 1
-ls -l "/proc/$(main_pid)/fd" | sed -n 's|.*/dev/input/\\(event[0-9]*\\)$|\\1|p' | sort -u >$scratch/opened-after
+event_nodes >$scratch/opened-after
 ls /dev/input/evscribe >$scratch/selected-after
 # The administrator's own word, against the rules and for them.
 cat >/etc/udev/rules.d/69-evscribe-local.rules <<'RULE'

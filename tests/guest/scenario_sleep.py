@@ -50,6 +50,8 @@ asleep() {{
 typing=$!
 "$hands" --wait-for evscribed --record $scratch/sent/moved.jsonl mouse --hz 125 --seconds 24 &
 moving=$!
+begun $scratch/sent/typed.jsonl
+begun $scratch/sent/moved.jsonl
 sleep 4
 let_go_of_shares
 sleep 4
@@ -65,6 +67,7 @@ sleep 2
 # Somebody goes to the terminal of sleeps, and the machine does not sleep.
 "$hands" --wait-for evscribed --record $scratch/sent/elsewhere.jsonl keyboard --seconds 6 &
 typing=$!
+begun $scratch/sent/elsewhere.jsonl
 sleep 2
 moment left
 chvt 63

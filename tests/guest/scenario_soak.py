@@ -17,7 +17,7 @@ printf '[segment]\\nmax_minutes = 10\\n' >>/etc/evscribe/policy.toml
 memory_disk 128
 mkdir -p $scratch/sent $scratch/printed
 start_service
-begun=$(cut -d. -f1 /proc/uptime)
+since=$(cut -d. -f1 /proc/uptime)
 for round in $(seq 1 {ROUNDS}); do
     # Its three devices are plugged in for the burst, and out after it.
     play desk-$round --seed $round desk --seconds 14 --mouse-hz 125
@@ -25,9 +25,10 @@ for round in $(seq 1 {ROUNDS}); do
     sleep 2
     echo "$(ls /proc/$(main_pid)/fd | wc -l) $(awk '/VmRSS/ {{print $2}}' /proc/$(main_pid)/status)" \\
         "$(ls /proc/$(main_pid)/task | wc -l)" >>$scratch/held
-    sleep $((begun + round * 240 - $(cut -d. -f1 /proc/uptime)))
+    left=$((since + round * 240 - $(cut -d. -f1 /proc/uptime)))
+    [ $left -le 0 ] || sleep $left
 done
-echo $(($(cut -d. -f1 /proc/uptime) - begun)) >$scratch/seconds
+echo $(($(cut -d. -f1 /proc/uptime) - since)) >$scratch/seconds
 grep VmHWM /proc/$(main_pid)/status >$scratch/memory
 cp /run/evscribe/evscribe.prom $scratch/
 bring_out

@@ -23,6 +23,7 @@ heard() { dmsetup resume state; }
 memory before
 "$hands" --wait-for evscribed --record $scratch/sent/fast.jsonl mouse --hz 8000 --seconds 31 &
 moving=$!
+begun $scratch/sent/fast.jsonl
 sleep 1.5
 silent
 sleep 30
@@ -36,6 +37,8 @@ sleep 5
 moving=$!
 "$hands" --wait-for evscribed --record $scratch/sent/typed.jsonl keyboard --seconds 150 &
 typing=$!
+begun $scratch/sent/long.jsonl
+begun $scratch/sent/typed.jsonl
 sleep 2
 silent
 sleep 135

@@ -10,6 +10,7 @@ SWITCHES = 50
 
 INSIDE = f"""
 install_evscribe
+memory_disk 128
 policy ann class
 start_service
 login_as bob
@@ -24,6 +25,8 @@ warm python3
 striking=$!
 "$hands" --wait-for evscribed --record $scratch/moved.jsonl mouse --hz 250 --seconds 90 &
 moving=$!
+begun $scratch/struck.jsonl
+begun $scratch/moved.jsonl
 sleep 4
 python3 -B $repo/tests/guest/inside_switch.py 20261124 {SWITCHES} >$scratch/switches.jsonl
 say "$(wc -l <$scratch/switches.jsonl) switches"

@@ -2,14 +2,19 @@
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 policy ann class
 printf '[segment]\\nmax_minutes = 1\\n' >>/etc/evscribe/policy.toml
 start_service
 play first keyboard --seconds 5
-sleep 75
-find /var/lib/evscribe/dataset/events -name '*.parquet' | wc -l >$scratch/sealed-by-age
+sealed_files() { find /var/lib/evscribe/dataset/events -name '*.parquet'; }
+sleep 65
+until_true 60 eval '[ -n "$(sealed_files)" ]' || true
+sealed_files | wc -l >$scratch/sealed-by-age
 # A minute of silence: no thread wakes, no file is written.
 switches() { cat /proc/$(main_pid)/task/*/status | grep _ctxt_switches; }
+at_rest() { local before; before=$(switches) && sleep 5 && [ "$before" = "$(switches)" ]; }
+until_true 120 at_rest || true
 stat -c '%n %Y' /run/evscribe/* >$scratch/files-before
 switches >$scratch/switches-before
 sleep 60
@@ -17,7 +22,8 @@ switches >$scratch/switches-after
 stat -c '%n %Y' /run/evscribe/* >$scratch/files-after
 "$hands" --wait-for evscribed --linger-ms 500 --record $scratch/typed.jsonl keyboard --seconds 12 >/dev/null &
 typing=$!
-sleep 6
+begun $scratch/typed.jsonl
+sleep 5
 date -s '+1 hour' >/dev/null
 sleep 4
 date -s '-1 hour' >/dev/null

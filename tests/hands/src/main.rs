@@ -43,7 +43,7 @@ use crate::player::{Player, rest};
 use crate::random::Random;
 use crate::score::Score;
 use crate::touch::Surface;
-use crate::wait::Readiness;
+use crate::wait::{Readiness, wait_until_idle};
 use crate::zoo::Housed;
 
 /// Virtual devices that type and move, and a record of what they sent.
@@ -52,7 +52,8 @@ struct Arguments {
     /// Decides everything that looks random
     #[arg(long, default_value_t = 1, global = true)]
     seed: u64,
-    /// Where to write what was sent, one JSON object a report
+    /// Where to write what was sent, one JSON object a report; beside it an empty
+    /// file of the same name and `.begun` appears when the playing begins
     #[arg(long, global = true)]
     record: Option<PathBuf>,
     /// How long udev has for its rules after a device appeared
@@ -61,7 +62,10 @@ struct Arguments {
     /// Begin only when a process of this name has the devices open
     #[arg(long, global = true)]
     wait_for: Option<String>,
-    /// How long the devices stay after the last report
+    /// Begin only when a process of this name has one of the devices open
+    #[arg(long, global = true)]
+    recorder: Option<String>,
+    /// How long the devices stay after the last report, at least
     #[arg(long, default_value_t = 300, global = true)]
     linger_ms: u64,
     #[command(subcommand)]
@@ -192,6 +196,12 @@ fn main() -> Result<()> {
     let readiness = Readiness {
         settle: Duration::from_millis(arguments.settle_ms),
         reader: arguments.wait_for.clone(),
+        recorder: arguments.recorder.clone(),
+        begun: arguments.record.as_ref().map(|path| {
+            let mut begun = path.clone().into_os_string();
+            begun.push(".begun");
+            begun.into()
+        }),
     };
     let mut player = Player::new(readiness)?;
     if let What::Desk { seconds, mouse_hz, raw: Some(directory) } = &arguments.what {
@@ -201,6 +211,9 @@ fn main() -> Result<()> {
     }
     perform(&arguments.what, &mut player, &mut random)?;
     rest(Duration::from_millis(arguments.linger_ms));
+    if let Some(reader) = &arguments.wait_for {
+        wait_until_idle(reader);
+    }
     if let Some(path) = &arguments.record {
         player.write_record(path)?;
     }
