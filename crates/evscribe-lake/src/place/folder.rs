@@ -90,7 +90,16 @@ fn rename_once(root: &Path, from: &Path, to: &Path) -> Result<(), LakeError> {
             copy.persist(to).map_err(|error| error.error).at("name", to)?;
             fs::remove_file(from).at("remove", from)?;
         }
-        renamed => renamed.at("name", to)?,
+        renamed => {
+            renamed.at("name", to)?;
+            // Two names of one file both stay: rename(2) does nothing then.
+            match fs::remove_file(from) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).at("remove", from);
+                }
+                _ => {}
+            }
+        }
     }
     sync_directory(parent)
 }
@@ -102,8 +111,21 @@ pub(super) fn unlink(root: &Path, path: &Path) -> Result<(), LakeError> {
         removed => removed.at("remove", path)?,
     }
     let Some(parent) = path.parent() else { return Ok(()) };
-    sync_directory(parent)?;
+    sync_what_is_left(root, parent)?;
     prune(root, parent);
+    Ok(())
+}
+
+/// Makes durable that a name is gone from `folder`, which another, who saw it
+/// empty, may have removed meanwhile: then that it is gone from the one above.
+fn sync_what_is_left(root: &Path, folder: &Path) -> Result<(), LakeError> {
+    for folder in folder.ancestors() {
+        match sync_directory(folder) {
+            Err(LakeError::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && folder != root => {}
+            synced => return synced,
+        }
+    }
     Ok(())
 }
 
@@ -153,6 +175,30 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let record = mode(&lake.path().join("_evscribe/hosts/a.json"));
         assert_eq!(record, mode(&by_umask) & 0o644);
+    }
+
+    #[test]
+    fn a_second_name_of_what_is_there_already_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, to) = (root.path().join("staged"), root.path().join("events/a.parquet"));
+        for _ in 0..2 {
+            fs::write(&from, "x").unwrap();
+            rename(root.path(), &from, &to).unwrap();
+            // A run that was killed before its record left it staged as well.
+            fs::hard_link(&to, &from).unwrap();
+            rename(root.path(), &from, &to).unwrap();
+            assert!(!from.exists() && to.exists());
+        }
+    }
+
+    #[test]
+    fn a_folder_that_another_removed_meanwhile_is_no_error() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("_evscribe/intents");
+        sync_what_is_left(root.path(), &folder).unwrap();
+        fs::remove_dir(root.path()).unwrap();
+        assert!(sync_what_is_left(root.path(), &folder).is_err(), "the lake itself is gone");
+        fs::create_dir(root.path()).unwrap();
     }
 
     #[test]
