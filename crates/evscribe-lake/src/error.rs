@@ -66,8 +66,8 @@ pub enum LakeError {
         /// What is wrong with it.
         why: String,
     },
-    /// A file of the lake is not what the record says, or does not open: bring the
-    /// key, or pull it again, or leave it out (`--skip-bad`).
+    /// A file of the lake is missing, is not what the record says, or does not open:
+    /// bring the key, or leave it out (`--skip-bad`).
     #[error("{path} cannot be used; it was left as it is")]
     File {
         /// The file.
@@ -124,13 +124,25 @@ impl LakeError {
         text
     }
 
-    /// Of a file of the lake: but for what the disk is to blame for.
+    /// Of a file of the lake that cannot be read, whatever is to blame: it holds up
+    /// no other file.
     pub(crate) fn file(place: &Place, path: &str, source: SinkError) -> Self {
-        match source {
-            SinkError::Io { source: ref error, .. } if error.kind() != io::ErrorKind::NotFound => {
-                Self::Sink(source)
+        Self::File { path: place.shown(path), source }
+    }
+
+    /// What was said when that file was asked for: about the file, where it is.
+    pub(crate) fn of_reading(self, place: &Place, path: &str) -> Self {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Self::bad(place, path, "it is missing")
             }
-            source => Self::File { path: place.shown(path), source },
+            Self::Store { source: object_store::Error::NotFound { .. }, .. } => {
+                Self::bad(place, path, "it is missing")
+            }
+            Self::Io { doing, path: at, source } => {
+                Self::file(place, path, SinkError::Io { doing, path: at, source })
+            }
+            other => other,
         }
     }
 

@@ -68,8 +68,8 @@ impl Sealing {
     /// Who reads that file, and which key is left out of it.
     ///
     /// # Errors
-    /// [`LakeError::File`] where it does not say it, or is not there;
-    /// [`LakeError::Store`], [`LakeError::Io`].
+    /// [`LakeError::File`] where it does not say it, is not there, or cannot be
+    /// read; [`LakeError::Store`].
     pub(crate) async fn readers(
         &self,
         place: &Place,
@@ -85,7 +85,8 @@ impl Sealing {
         }
         let mut length = TAIL_BYTES;
         let ids = loop {
-            let tail = place.tail(path, length).await?;
+            let tail = place.tail(path, length).await;
+            let tail = tail.map_err(|error| error.of_reading(place, path))?;
             let is_whole = (tail.len() as u64) < length || length >= TAIL_MAX_BYTES;
             let said = recipient_ids(&mut Cursor::new(tail));
             match said {

@@ -137,3 +137,31 @@ async fn a_file_for_other_keys_is_named_with_what_to_give() {
     // Of two files one is found, then the other is nothing to merge.
     assert_eq!((report.bad.len(), report.merged.len()), (4, 0));
 }
+
+#[tokio::test]
+async fn a_missing_file_is_named_and_the_others_are_merged_without_it() {
+    let (lake, path) = with(<[u8]>::to_vec, AtRest::Plain).await;
+    fs::remove_file(lake.root.path().join(&path)).unwrap();
+    let held = lake.hold().await;
+    let keys = sealing(&lake.place, &[team()]).await;
+    let error = merge((&lake.place, &held), &Merging::default(), &keys).await.unwrap_err();
+    assert!(error.chain().contains(&path) && error.chain().contains("missing"), "{error:?}");
+    let merging = Merging { skip_bad: true, ..Merging::default() };
+    let report = merge((&lake.place, &held), &merging, &keys).await.unwrap();
+    assert_eq!(report.bad.len(), 1, "{report:?}");
+    assert_eq!(report.bad[0].path, path);
+    assert!(report.merged.iter().any(|merged| merged.path.starts_with("events/")), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_the_disk_does_not_give_is_named_and_the_others_are_merged() {
+    let (lake, path) = with(<[u8]>::to_vec, AtRest::Plain).await;
+    // A read of it fails, for root as well.
+    fs::remove_file(lake.root.path().join(&path)).unwrap();
+    fs::create_dir(lake.root.path().join(&path)).unwrap();
+    let held = lake.hold().await;
+    let keys = sealing(&lake.place, &[team()]).await;
+    let merging = Merging { skip_bad: true, ..Merging::default() };
+    let report = merge((&lake.place, &held), &merging, &keys).await.unwrap();
+    assert_eq!((report.bad.len(), report.merged.len()), (1, 4), "{report:?}");
+}
