@@ -80,10 +80,19 @@ impl Pull {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Report, LakeError> {
         let held = place.hold().await?;
-        crate::recover(&place, &held).await?;
-        let sealing = Sealing::new(&place, self.keys.clone(), Wanted::Same).await?;
-        let erased = Erased::read(&place).await?;
-        let quarantined = arrive::in_quarantine(&place).await?;
+        let known = async {
+            crate::recover(&place, &held).await?;
+            let sealing = Sealing::new(&place, self.keys.clone(), Wanted::Same).await?;
+            let erased = Erased::read(&place).await?;
+            Ok((sealing, erased, arrive::in_quarantine(&place).await?))
+        };
+        let (sealing, erased, quarantined) = match known.await {
+            Ok(known) => known,
+            Err(error) => {
+                held.release().await;
+                return Err(error);
+            }
+        };
         let HostList { hosts: entries, bad } = self.list;
         let known = entries.iter().enumerate().filter(|(_, entry)| entry.refused.is_none());
         let names = known.map(|(place, entry)| (entry.name.clone(), place)).collect();
