@@ -42,6 +42,7 @@ pub async fn erase(
     for subject in subjects {
         let mut receipt = Receipt::of(place, subject).await?;
         receipt.left.clear();
+        receipt.work.clear();
         receipts.insert(subject.clone(), receipt);
     }
     // From here on nothing of them comes, or is merged.
@@ -66,6 +67,8 @@ pub async fn erase(
     }
     for receipt in receipts.values_mut() {
         rest::erase(place, receipt, &sealing.keyring).await?;
+        receipt.write(place).await?;
+        receipt.note_versions(place).await?;
         receipt.proof = proof::prove(place, receipt, &unknown, &sealing.keyring).await?;
         let Proof { rows, sources, not_opened, .. } = &receipt.proof;
         receipt.proven =

@@ -1,7 +1,7 @@
 //! What an erasure did, for who asked for it: kept in the lake while it is under
 //! way, so that one that was interrupted still says all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evscribe_sink::Table;
 use serde::{Deserialize, Serialize};
@@ -67,12 +67,15 @@ pub struct Receipt {
     pub rewritten: BTreeMap<String, String>,
     /// What else went: from quarantine, from work folders, of no record.
     pub others: Vec<String>,
+    /// Work folders of this machine that were looked into.
+    #[serde(default)]
+    pub work: BTreeSet<String>,
     /// What could not be erased, and why: none.
     pub left: Vec<Noted>,
     /// What was counted afterwards.
     pub proof: Proof,
     /// Whether everything that could hold rows of that person was read, and
-    /// holds none.
+    /// holds none, and nothing is left.
     pub proven: bool,
 }
 
@@ -91,6 +94,17 @@ impl Receipt {
 
     pub(super) async fn write(&self, place: &Place) -> Result<(), LakeError> {
         write_json(place, &path(&self.subject), self).await
+    }
+
+    /// Notes where storage keeps what was removed: as it says of the receipt, which
+    /// was written.
+    pub(super) async fn note_versions(&mut self, place: &Place) -> Result<(), LakeError> {
+        if place.keeps_versions(&path(&self.subject)).await? {
+            let why = "this storage keeps versions: what was removed or replaced is still there \
+                       as an older one, and has to be removed there, by a lifecycle rule or by hand";
+            self.left.push(Noted { path: place.shown(""), why: why.into() });
+        }
+        Ok(())
     }
 }
 

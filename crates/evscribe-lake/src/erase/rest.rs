@@ -2,16 +2,17 @@
 //! and in files that no record knows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use evscribe_sink::crypt::Keyring;
 use serde::Deserialize;
 
 use super::Receipt;
+use crate::error::At;
 use crate::place::blocking;
 use crate::swap::remove_all;
-use crate::{DataPath, HostRecord, LakeError, Noted, Place, look};
+use crate::{DataPath, HostRecord, LakeError, Noted, Place, lock, look};
 
 /// Where files are that did not pass, each with a `….why.json` beside it.
 pub(crate) const QUARANTINE: &str = "_evscribe/quarantine";
@@ -93,50 +94,81 @@ async fn work(
     receipt: &mut Receipt,
     hosts: &BTreeSet<String>,
 ) -> Result<(), LakeError> {
-    let (work, hosts) = (place.work().to_owned(), hosts.clone());
-    let gone = blocking(move || {
-        let mut gone = Vec::new();
-        for folder in ["merge", "fetched"].map(|name| work.join(name)) {
-            remove_all(&folder)?;
+    let works = [place.work()].into_iter().chain(place.worked_elsewhere().iter().map(Path::new));
+    for work in works {
+        let (at, hosts) = (work.to_owned(), hosts.clone());
+        let is_own = work == place.work();
+        let cleared = blocking(move || {
+            let mut gone = Vec::new();
+            let done = clear(&at, is_own, &hosts, &mut gone);
+            Ok((gone, done))
+        });
+        let (gone, done) = cleared.await?;
+        receipt.others.extend(gone);
+        let shown = work.display().to_string();
+        match done {
+            Ok(true) => drop(receipt.work.insert(shown)),
+            Ok(false) => {}
+            Err(error) => receipt.left.push(noted(&shown, &error)),
         }
-        let pulls = fs::read_dir(work.join("pull")).into_iter().flatten().flatten();
-        for pull in pulls.map(|entry| entry.path()) {
-            remove_all(&pull.join("placing"))?;
-            let files = pull.join("files");
-            let found = below(&files, 4);
-            let goes =
-                |file: &&String| hosts.is_empty() || hosts.iter().any(|host| is_of(file, host));
-            for file in found.iter().filter(goes) {
-                let path = files.join(file);
-                fs::remove_file(&path).map_err(|source| LakeError::Io {
-                    doing: "remove",
-                    path: path.clone(),
-                    source,
-                })?;
-                gone.push(path.display().to_string());
-            }
-        }
-        Ok(gone)
-    });
-    receipt.others.extend(gone.await?);
+    }
     Ok(())
 }
 
-/// Files up to so many folders below `root`, relative to it.
-fn below(root: &Path, depth: u8) -> Vec<String> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth > 0 => {
-                let inside = below(&entry.path(), depth - 1).into_iter();
-                files.extend(inside.map(|path| format!("{name}/{path}")));
-            }
-            Ok(kind) if !kind.is_dir() => files.push(name),
-            _ => {}
+/// False where there is no such folder.
+fn clear(
+    work: &Path,
+    is_own: bool,
+    hosts: &BTreeSet<String>,
+    gone: &mut Vec<String>,
+) -> Result<bool, LakeError> {
+    if entries(work)?.is_none() {
+        return Ok(false);
+    }
+    let _held = if is_own { None } else { Some(lock::folder_of_work(work)?) };
+    for folder in ["merge", "fetched"].map(|name| work.join(name)) {
+        remove_all(&folder)?;
+    }
+    for (pull, _) in entries(&work.join("pull"))?.unwrap_or_default() {
+        remove_all(&pull.join("placing"))?;
+        let files = pull.join("files");
+        let is_theirs =
+            |file: &String| hosts.is_empty() || hosts.iter().any(|host| is_of(file, host));
+        for file in below(&files, 4)?.into_iter().filter(is_theirs) {
+            let path = files.join(file);
+            fs::remove_file(&path).at("remove", &path)?;
+            gone.push(path.display().to_string());
         }
     }
-    files
+    Ok(true)
+}
+
+/// What is in a folder, and whether it is a folder; `None` where there is none.
+fn entries(folder: &Path) -> Result<Option<Vec<(PathBuf, bool)>>, LakeError> {
+    let list = || fs::read_dir(folder)?.map(|entry| entry.and_then(kind)).collect();
+    match list() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        listed => listed.map(Some).at("list", folder),
+    }
+}
+
+fn kind(entry: fs::DirEntry) -> io::Result<(PathBuf, bool)> {
+    Ok((entry.path(), entry.file_type()?.is_dir()))
+}
+
+/// Files up to so many folders below `root`, relative to it.
+fn below(root: &Path, depth: u8) -> Result<Vec<String>, LakeError> {
+    let mut files = Vec::new();
+    for (path, is_folder) in entries(root)?.unwrap_or_default() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !is_folder {
+            files.push(name);
+        } else if depth > 0 {
+            let inside = below(&path, depth - 1)?.into_iter();
+            files.extend(inside.map(|path| format!("{name}/{path}")));
+        }
+    }
+    Ok(files)
 }
 
 /// Files under the tables that no record knows: of that person's hosts they are

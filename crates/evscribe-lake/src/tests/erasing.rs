@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use evscribe_sink::crypt::{AtRest, Keyring};
 
 use super::lakes::{Lake, for_team, ring, sitting, team};
-use crate::{Erased, LakeError, Merging, Sealing, Wanted, erase, merge, verify};
+use crate::{Erased, LakeError, Merging, Place, Sealing, Wanted, erase, merge, verify};
 
 fn cafe() -> BTreeSet<String> {
     BTreeSet::from(["cafe".to_owned()])
@@ -145,4 +146,68 @@ async fn a_text_that_is_no_pseudonym_names_no_file() {
         let error = erase((&lake.place, &held), &subjects, &lake.sealing().await).await;
         assert!(matches!(error, Err(LakeError::Subject { .. })), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_merged_file_that_is_missing_or_cannot_be_read_holds_up_no_other_host() {
+    for is_folder in [false, true] {
+        let lake = Lake::of(&[
+            sitting("ab01", "cafe", 0),
+            sitting("ab01", "beef", 20_000),
+            sitting("ab02", "cafe", 0),
+            sitting("ab02", "beef", 20_000),
+        ])
+        .await;
+        let held = lake.hold().await;
+        let keys = lake.sealing().await;
+        merge((&lake.place, &held), &Merging::default(), &keys).await.unwrap();
+        let record = lake.record("ab01").await;
+        let path = record.files.keys().find(|path| path.starts_with("events/")).unwrap();
+        fs::remove_file(lake.root.path().join(path)).unwrap();
+        if is_folder {
+            fs::create_dir(lake.root.path().join(path)).unwrap();
+        }
+        let receipt = erase((&lake.place, &held), &cafe(), &keys).await.unwrap().remove(0);
+        assert!(!receipt.proven);
+        assert_eq!(receipt.erased.len(), 7, "{receipt:?}");
+        let left: Vec<&String> = receipt.left.iter().map(|left| &left.path).collect();
+        assert_eq!(left, [path]);
+        assert_eq!(receipt.left[0].why.contains("it is missing"), !is_folder, "{receipt:?}");
+    }
+}
+
+/// Of `cafe` on host `ab01`, half fetched, below `work`.
+fn half_fetched(work: &Path) -> PathBuf {
+    let at = "pull/ab01.example/files/events/date=2026-11-23/host=ab01/a.parquet";
+    let partial = work.join(at);
+    fs::create_dir_all(partial.parent().unwrap()).unwrap();
+    fs::write(&partial, b"half").unwrap();
+    partial
+}
+
+#[tokio::test]
+async fn the_work_folder_of_who_pulled_without_naming_one_is_looked_into_too() {
+    let lake = of_two().await;
+    let partial = half_fetched(lake.place.work());
+    let work = tempfile::tempdir().unwrap();
+    let other = half_fetched(work.path());
+    let place = Place::open(lake.root.path().to_str().unwrap(), Some(work.path())).unwrap();
+    let held = place.hold().await.unwrap();
+    let receipt = erase((&place, &held), &cafe(), &lake.sealing().await).await.unwrap().remove(0);
+    assert!(receipt.proven, "{receipt:?}");
+    assert!(!partial.exists() && !other.exists());
+    let works = [lake.place.work(), work.path()].map(|work| work.display().to_string());
+    assert_eq!(receipt.work, works.into());
+}
+
+#[tokio::test]
+async fn a_work_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one() {
+    let lake = of_two().await;
+    fs::write(lake.place.work().join("pull"), "no folder").unwrap();
+    let held = lake.hold().await;
+    let receipt =
+        erase((&lake.place, &held), &cafe(), &lake.sealing().await).await.unwrap().remove(0);
+    assert!(!receipt.proven);
+    assert_eq!(receipt.erased.len(), 8, "what can be erased is");
+    assert!(receipt.work.is_empty() && receipt.left[0].why.contains("pull"), "{receipt:?}");
 }

@@ -7,6 +7,7 @@ mod erasing;
 mod killed;
 mod lakes;
 mod merging;
+mod storage;
 #[path = "../../../evscribe-sink/tests/support/mod.rs"]
 mod support;
 mod verifying;
