@@ -46,6 +46,9 @@ fn print(out: &mut impl Write, lake: &str, report: &LakeReport) -> std::io::Resu
     if more > 0 {
         writeln!(out, "… and {more} more")?;
     }
+    for note in &report.notes {
+        writeln!(out, "note: {}: {}", note.host, note.what)?;
+    }
     if report.quarantined > 0 {
         writeln!(out, "{} files are in quarantine: see pull", report.quarantined)?;
     }

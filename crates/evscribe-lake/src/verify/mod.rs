@@ -56,6 +56,8 @@ pub struct LakeReport {
     pub quarantined: u64,
     /// Whether only sizes were compared.
     pub quick: bool,
+    /// What is worth knowing and no problem: two hosts of one name.
+    pub notes: Vec<Problem>,
     /// What does not hold, at most 1000.
     pub problems: Vec<Problem>,
     /// How many problems there are.
@@ -129,7 +131,7 @@ pub async fn verify(
         }
         if let Some(other) = names.insert(record.name.clone(), host.clone()) {
             let what = format!("host {other} has the same name: two machines, or one set up anew");
-            report.problem(&shown, "", what);
+            report.notes.push(Problem { host: shown.clone(), path: String::new(), what });
         }
         record::check(&record, &erased, |path, what| report.problem(&shown, path, what));
         let present = present(&record, &shown, &mut there, &mut report);
