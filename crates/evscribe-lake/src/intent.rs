@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use evscribe_sink::sha256_file;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::place::blocking;
 use crate::record::{read_json, write_json};
@@ -119,12 +120,25 @@ impl Intent {
         write_json(place, &Self::path(&self.host), self).await
     }
 
+    /// What it does, in short: another one's marker is none of its own.
+    fn id(&self) -> String {
+        let what = serde_json::to_vec(&(&self.partition, &self.remove, &self.add));
+        let digest = Sha256::digest(what.unwrap_or_default());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Where in a folder the partition is put together.
+    fn beside(&self, place: &Place) -> Option<PathBuf> {
+        Some(place.folder()?.join(SWAPS).join(&self.host))
+    }
+
     fn swap(&self, place: &Place) -> Option<Swap> {
         let root = place.folder().filter(|_| self.is_swap)?;
         Some(Swap {
             root: root.into(),
             partition: root.join(&self.partition),
-            beside: root.join(SWAPS).join(&self.host),
+            beside: self.beside(place)?,
+            id: self.id(),
             steps: place.steps().clone(),
         })
     }
@@ -141,6 +155,10 @@ impl Intent {
         } else {
             for path in self.remove.iter().filter(|path| !self.add.contains_key(*path)) {
                 place.remove(path).await?;
+            }
+            // Second names of files that stay: one that goes later would live on there.
+            if let Some(beside) = self.beside(place) {
+                blocking(move || remove_all(&beside)).await?;
             }
         }
         place.remove(&Self::path(&self.host)).await

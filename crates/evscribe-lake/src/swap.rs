@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
@@ -26,6 +26,8 @@ pub(crate) struct Swap {
     pub(crate) partition: PathBuf,
     /// Where the other one is put together; the old one lies there afterwards.
     pub(crate) beside: PathBuf,
+    /// What it is for: none but its own marker counts.
+    pub(crate) id: String,
     pub(crate) steps: Steps,
 }
 
@@ -42,7 +44,7 @@ impl Swap {
         without: &BTreeSet<String>,
         staged: &[(PathBuf, String)],
     ) -> Result<bool, LakeError> {
-        let Self { root, partition, beside, steps } = self;
+        let Self { root, partition, beside, id, steps } = self;
         remove_all(beside)?;
         make(root, beside)?;
         steps.step();
@@ -70,7 +72,11 @@ impl Swap {
         }
         steps.step();
         let marker = beside.join(MARKER);
-        File::create(&marker).and_then(|file| file.sync_all()).at("create", &marker)?;
+        let written = File::create(&marker).and_then(|mut file| {
+            file.write_all(id.as_bytes())?;
+            file.sync_all()
+        });
+        written.at("create", &marker)?;
         sync_directory(beside)?;
         steps.step();
         if renameat2(AT_FDCWD, beside, AT_FDCWD, partition, RenameFlags::RENAME_EXCHANGE).is_err() {
@@ -86,7 +92,7 @@ impl Swap {
 
     /// Whether the two have changed places and nobody tidied up.
     pub(crate) fn is_exchanged(&self) -> bool {
-        self.partition.join(MARKER).exists()
+        fs::read(self.partition.join(MARKER)).is_ok_and(|id| id == self.id.as_bytes())
     }
 
     /// Removes what is no longer needed: the marker, what lies beside, the
@@ -95,14 +101,17 @@ impl Swap {
     /// # Errors
     /// [`LakeError::Io`]; doing it again is harmless.
     pub(crate) fn tidy(&self) -> Result<(), LakeError> {
-        let Self { root, partition, beside, steps } = self;
+        let Self { root, partition, beside, steps, .. } = self;
         let marker = partition.join(MARKER);
         steps.step();
         match fs::remove_file(&marker) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).at("remove", &marker);
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => {
+                removed.at("remove", &marker)?;
+                // Were it back after a power cut, it would be told from the next one
+                // by its text alone.
+                sync_directory(partition)?;
             }
-            _ => {}
         }
         steps.step();
         remove_all(beside)?;

@@ -86,6 +86,31 @@ async fn a_merge_that_is_killed_shows_every_row_once_at_every_moment() {
 }
 
 #[tokio::test]
+async fn a_marker_of_an_earlier_change_does_not_speak_for_a_later_one() {
+    let lake = Lake::of(&sittings()).await;
+    let expected = lake.rows().await;
+    // As after a power cut: the intent is gone for good, its marker is back.
+    for path in lake.files().await {
+        let partition = lake.root.path().join(path).parent().unwrap().to_owned();
+        std::fs::write(partition.join(".evscribe-swap"), "").unwrap();
+    }
+    let held = lake.hold().await;
+    let keys = lake.sealing().await;
+    let copies = copies(&lake, async || {
+        merge((&lake.place, &held), &Merging::default(), &keys).await.unwrap();
+    })
+    .await;
+    for (at, copied) in copies.iter().enumerate() {
+        let place = open(copied.path());
+        let held = place.hold().await.unwrap();
+        recover(&place, &held).await.unwrap();
+        assert_eq!(rows(&place, &ring(&[team()])).await, expected, "after step {at}");
+        held.release().await;
+        is_sound(&place, at).await;
+    }
+}
+
+#[tokio::test]
 async fn where_folders_cannot_change_places_no_row_is_missing_either() {
     let lake = Lake::of(&sittings()).await;
     let (expected, of_all) = (lake.rows().await, sources(&lake.place).await);
@@ -101,6 +126,9 @@ async fn where_folders_cannot_change_places_no_row_is_missing_either() {
     })
     .await;
     assert_eq!((lake.rows().await, lake.files().await.len()), (expected.clone(), 8));
+    // No second name keeps alive what an erasure then removes.
+    let swaps = lake.root.path().join("_evscribe/swap");
+    assert_eq!(std::fs::read_dir(swaps).into_iter().flatten().count(), 0);
     for (at, copied) in copies.iter().enumerate() {
         let place = open(copied.path());
         let seen: BTreeSet<String> = rows(&place, &ring(&[team()])).await.into_iter().collect();
