@@ -12,6 +12,12 @@ use zeroize::Zeroizing;
 /// The name under which the service finds it; a credential opens under no other.
 const NAME: &str = "--name=evscribe.key";
 
+/// A TPM binds what it seals to what the machine booted, unless told otherwise to
+/// PCR 7: an update of the firmware or of its keys would take the key away. Nothing
+/// measures into PCR 23, which is zero at every start. To name none is no way:
+/// what systemd 252 seals so it does not open.
+const PCRS: &str = "--tpm2-pcrs=23";
+
 /// Room for a key that was rotated every week for a lifetime.
 const SECRET_MAX: usize = 1 << 17;
 
@@ -66,7 +72,7 @@ pub(super) fn is_possible() -> bool {
 /// Where `systemd-creds` cannot, with what it says.
 pub(super) fn seal(secret: &[u8]) -> Result<String> {
     let mut text = Zeroizing::new(Vec::new());
-    through("encrypt", secret, &mut text)?;
+    through(&["encrypt", PCRS], secret, &mut text)?;
     let credential = String::from_utf8(text.to_vec()).context("systemd-creds wrote no text")?;
     let opened = open(&credential)?;
     ensure!(opened.as_slice() == secret, "what systemd-creds sealed opens as something else");
@@ -80,15 +86,16 @@ pub(super) fn seal(secret: &[u8]) -> Result<String> {
 pub(super) fn open(credential: &str) -> Result<Zeroizing<Vec<u8>>> {
     // Made as large as it gets: what grows leaves its old memory behind.
     let mut secret = Zeroizing::new(Vec::with_capacity(SECRET_MAX));
-    through("decrypt", credential.as_bytes(), &mut secret)?;
+    through(&["decrypt"], credential.as_bytes(), &mut secret)?;
     Ok(secret)
 }
 
 /// Has `systemd-creds` turn one into the other, through pipes: neither is written
 /// to a disk.
-fn through(verb: &str, input: &[u8], output: &mut Vec<u8>) -> Result<()> {
+fn through(verb: &[&str], input: &[u8], output: &mut Vec<u8>) -> Result<()> {
     let mut child = Command::new("systemd-creds")
-        .args([verb, NAME, "-", "-"])
+        .args(verb)
+        .args([NAME, "-", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -101,6 +108,7 @@ fn through(verb: &str, input: &[u8], output: &mut Vec<u8>) -> Result<()> {
         let _ = stderr.read_to_string(&mut said);
     }
     let status = child.wait().context("systemd-creds did not end")?;
+    let verb = verb.join(" ");
     if !status.success() {
         let said = said.trim();
         bail!("systemd-creds {verb} failed ({status}): {said}");
