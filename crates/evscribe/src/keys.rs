@@ -50,8 +50,9 @@ fn init(place: &Place, keep_as: Option<KeepAs>, as_json: bool) -> Result<ExitCod
         Became::Made => format!(
             "Made the workstation's key {id}: {path}, {kept}.\n\
              Keep a copy of it where this machine's administrators alone can read: without it \
-             nobody can tell who is who in the dataset, and only recipients read its files.{}",
-            copy_hint(&found)
+             nobody can tell who is who in the dataset, and only recipients read its files.{}{}",
+            copy_hint(&found),
+            if place.runs() { "" } else { IMAGE_HINT }
         ),
         Became::Moved => format!("The workstation's key {id} is now in {path}, {kept}.\n{RESTART}"),
         Became::Stays => format!("The workstation's key {id} is in {path}, {kept}; it stays so."),
@@ -65,6 +66,10 @@ fn init(place: &Place, keep_as: Option<KeepAs>, as_json: bool) -> Result<ExitCod
     });
     say(as_json, &json, &did)
 }
+
+/// Where a key was made in a system that does not run.
+const IMAGE_HINT: &str = "\nIf this becomes the image of more than one machine, remove the key: \
+                          each makes its own when evscribed first starts there.";
 
 /// How a copy of a sealed key is taken: elsewhere the sealed one opens nothing.
 fn copy_hint(found: &Found) -> String {

@@ -144,6 +144,20 @@ fn recipients_come_and_go_and_comments_stay() {
 }
 
 #[test]
+fn the_service_reads_the_list_whatever_umask_an_administrator_has() {
+    let desk = Desk::new();
+    let (team, root) = (desk.team("team"), desk.path("root"));
+    let said = Command::new("sh")
+        .args(["-c", "umask 077; \"$@\"", "sh", env!("CARGO_BIN_EXE_evscribe"), "keys", "--root"])
+        .args([root.as_os_str(), "add-recipient".as_ref(), team.as_os_str()])
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let list = desk.etc("recipients");
+    assert_eq!((mode(&list), mode(list.parent().unwrap())), (0o644, 0o755));
+}
+
+#[test]
 fn what_is_no_public_key_is_refused_and_named() {
     let desk = Desk::new();
     let team = desk.team("team");

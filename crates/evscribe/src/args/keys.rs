@@ -22,8 +22,8 @@ pub(crate) struct KeysArgs {
 pub(crate) enum KeysCommand {
     /// Make the workstation's key, where there is none; for administrators.
     ///
-    /// A new key is sealed with systemd-creds where the machine has a TPM or
-    /// systemd's host key, else it is a file that only root reads. One that is
+    /// A new key is sealed with systemd-creds where the machine runs and has a TPM
+    /// or systemd's host key, else it is a file that only root reads. One that is
     /// there stays as it is, unless told how to keep it.
     Init {
         /// How the key is kept; one that is there is moved.

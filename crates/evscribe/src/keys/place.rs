@@ -3,13 +3,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use evscribe_policy::{DEFAULT_PATH, RECIPIENTS_PATH};
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::Uid;
 
 /// The workstation's key, as bytes.
@@ -32,9 +33,17 @@ impl Place {
         Self(root.into())
     }
 
-    /// Whether it is the system that runs here, whose TPM and services are at hand.
+    /// Whether it is the system that we are in.
     pub(crate) fn is_here(&self) -> bool {
         self.0 == Path::new("/")
+    }
+
+    /// Whether that system runs, and its TPM and services are at hand: one that
+    /// somebody entered with chroot, as an image, does not.
+    pub(crate) fn runs(&self) -> bool {
+        let root = |path| fs::metadata(path).map(|about| (about.dev(), about.ino()));
+        let is_chroot = root("/proc/1/root").is_ok_and(|init| root("/").is_ok_and(|us| us != init));
+        self.is_here() && Path::new(BOOTED).exists() && !is_chroot
     }
 
     pub(crate) fn below(&self, path: &str) -> PathBuf {
@@ -70,7 +79,8 @@ impl Place {
         )
     }
 
-    /// Holds off everybody else who changes something here.
+    /// Holds off everybody else who changes something here, and has what is made
+    /// get the mode that it asks for.
     ///
     /// # Errors
     /// Where the folder cannot be made or another holds it; who is not root is
@@ -79,6 +89,8 @@ impl Place {
         if self.is_here() && !Uid::effective().is_root() {
             bail!("only root changes the keys of this machine, so nothing was changed: use sudo");
         }
+        // The service reads the list too, whatever umask an administrator has.
+        umask(Mode::S_IWGRP | Mode::S_IWOTH);
         let recipients = self.recipients();
         let folder = recipients.parent().unwrap_or(&self.0);
         fs::create_dir_all(folder)
@@ -94,9 +106,9 @@ impl Place {
         })
     }
 
-    /// Has systemd read its units again, where it runs them from here.
+    /// Has systemd read its units again, where it runs.
     pub(crate) fn reload_units(&self) {
-        if !self.is_here() || !Path::new(BOOTED).exists() {
+        if !self.runs() {
             return;
         }
         let asked = Command::new("systemctl").arg("daemon-reload").status();

@@ -112,7 +112,7 @@ pub(crate) fn init(place: &Place, asked: Option<KeepAs>) -> Result<(Found, Becam
         (Some(KeepAs::Plain), _) | (None, Some(Kept::Plain)) => false,
         (Some(KeepAs::Sealed), _) | (None, Some(Kept::Sealed(_))) => true,
         // What another machine is to open is not sealed for this one.
-        (None, None) => can_seal && place.is_here(),
+        (None, None) => can_seal && place.runs(),
     };
     if seals && !matches!(before, Some(Kept::Sealed(_))) && !can_seal {
         bail!(
