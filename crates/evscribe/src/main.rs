@@ -18,11 +18,17 @@ mod service;
 mod status;
 mod table;
 
+use std::alloc::System;
 use std::process::ExitCode;
 
 use clap::Parser;
+use zeroizing_alloc::ZeroAlloc;
 
 use crate::args::{Cli, Command};
+
+/// Overwrites what is freed: keys, also those that a library copied, and rows.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
