@@ -82,7 +82,7 @@ fn ask(subjects: &BTreeSet<String>) -> Result<()> {
 }
 
 fn print(out: &mut impl Write, receipt: &Receipt) -> std::io::Result<()> {
-    let Receipt { subject, erased, rewritten, others, left, proof, .. } = receipt;
+    let Receipt { subject, erased, rewritten, others, work, left, proof, .. } = receipt;
     let rows: u64 = erased.values().map(|source| source.rows).sum();
     writeln!(out, "{subject}, in {}", receipt.lake)?;
     writeln!(out, "  from {} to {}", receipt.begun_at, receipt.ended_at)?;
@@ -94,6 +94,9 @@ fn print(out: &mut impl Write, receipt: &Receipt) -> std::io::Result<()> {
     }
     for path in others {
         writeln!(out, "  removed {path}")?;
+    }
+    for folder in work {
+        writeln!(out, "  looked into the work folder {folder}")?;
     }
     for noted in left {
         writeln!(out, "  NOT erased {}: {}", noted.path, noted.why)?;
