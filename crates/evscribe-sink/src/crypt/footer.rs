@@ -72,7 +72,7 @@ impl CryptoMetadata {
     }
 
     /// And what is behind it.
-    fn parse(thrift: &[u8]) -> Option<(Self, &[u8])> {
+    pub(super) fn parse(thrift: &[u8]) -> Option<(Self, &[u8])> {
         let mut thrift = Thrift(thrift);
         let (mut metadata, mut has_algorithm) = (Self::default(), false);
         let mut outer = 0;

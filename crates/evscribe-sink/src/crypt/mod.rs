@@ -35,6 +35,9 @@ pub(crate) use footer::CryptoMetadata;
 pub(crate) use key::read_secret;
 pub use key::{PublicKey, SecretKey};
 pub use keyring::{DataKey, Keyring};
+pub(crate) use modules::open_footer;
+#[cfg(test)]
+pub(crate) use modules::seal_footer;
 pub use recipients::recipients;
 pub use wrap::MAX_RECIPIENTS;
 pub(crate) use wrap::key_ids;

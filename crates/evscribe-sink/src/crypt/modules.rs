@@ -12,7 +12,7 @@ use std::{fs::File, io, os::unix::fs::FileExt};
 use parquet::errors::ParquetError;
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use super::{FileKey, MAGIC, footer::CryptoMetadata};
+use super::{DataKey, FileKey, MAGIC, footer::CryptoMetadata};
 use crate::{SinkError, keys::random};
 
 /// Of the length before a module.
@@ -73,6 +73,24 @@ pub(crate) fn fill(file: &File, begin: u64, end: u64) -> io::Result<bool> {
         at = at.saturating_add(u64::from(u32::from_le_bytes(length)) + LENGTH_BYTES as u64);
     }
     Ok(at == end)
+}
+
+/// The thrift of a file's metadata, out of its encrypted footer: what stands before
+/// its length and the magic. `None` where it is damaged, or of another key.
+pub(crate) fn open_footer(footer: &[u8], key: &DataKey) -> Option<Vec<u8>> {
+    let (metadata, module) = CryptoMetadata::parse(footer)?;
+    let (_, module) = module.split_first_chunk::<LENGTH_BYTES>()?;
+    let (nonce, ciphertext) = module.split_first_chunk::<NONCE_BYTES>()?;
+    let key = key.as_bytes();
+    let cipher = if key.len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
+    let key = LessSafeKey::new(UnboundKey::new(cipher, key).ok()?);
+    let suffix = Module::Footer.suffix();
+    let aad = [metadata.aad_prefix.as_slice(), &metadata.unique, &suffix].concat();
+    let mut plain = ciphertext.to_vec();
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let bytes = key.open_in_place(nonce, Aad::from(aad), &mut plain).ok()?.len();
+    plain.truncate(bytes);
+    Some(plain)
 }
 
 /// Encrypts the modules of one file.
@@ -141,4 +159,11 @@ impl Modules {
         footer.extend(MAGIC);
         Ok(footer)
     }
+}
+
+/// The end of a file with that metadata, encrypted.
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+pub(crate) fn seal_footer(file: FileKey, plain: &[u8]) -> Vec<u8> {
+    Modules::new(file).unwrap().footer(plain).unwrap()
 }

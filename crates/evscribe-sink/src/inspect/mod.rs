@@ -3,6 +3,8 @@
 
 pub(crate) mod decode;
 pub(crate) mod file;
+mod footer;
+mod grammar;
 mod head;
 mod openers;
 mod part;
@@ -10,6 +12,7 @@ mod stats;
 mod table_file;
 mod verify;
 
+pub use footer::{FOOTER_MAX_BYTES, check_footer};
 pub use head::{Head, head, tail};
 pub use openers::{Openers, openers};
 pub use part::make_part;

@@ -18,7 +18,10 @@ use parquet::{
     file::metadata::{ParquetMetaData, RowGroupMetaData},
 };
 
-use super::file::{malformed, number};
+use super::{
+    file::{malformed, number},
+    footer::check_footer,
+};
 use crate::{
     SCHEMA_VERSION, SinkError, Table,
     crypt::{self, Keyring, modules},
@@ -72,6 +75,10 @@ impl TableFile {
                     SinkError::Io { doing, path: path.clone(), source }
                 }
                 error => SinkError::Decrypt { path: path.clone(), source: Box::new(error) },
+            })?;
+            check_footer(&mut file, &path, key.as_ref()).map_err(|error| match error {
+                SinkError::Tampered { what } => tampered(&path, &what),
+                error => error,
             })?;
             let mut options = ArrowReaderOptions::new();
             if let Some(key) = &key {
