@@ -57,7 +57,7 @@ pub use keys::{KEY_BYTES, Keys, sha256_file};
 pub use layout::concatenated;
 pub use ledger::Fact;
 pub use manifest::{Line, MANIFEST, SealedFile};
-pub use outbox::{OnOffer, Outbox, Pulls, is_puller, pulls_of};
+pub use outbox::{OnOffer, Outbox, Pulls, begin_pull, is_puller, pulls_of, served_now};
 pub use plain::plain_copy;
 pub use provenance::{Clock, Provenance, SegmentId, WRITER_VERSION};
 pub use recover::{RecoveredJournal, Recovery, recover};

@@ -6,6 +6,7 @@ mod support;
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::mpsc::Receiver,
     time::Duration,
@@ -21,6 +22,7 @@ fn serving(root: &Path, cooling_off: Option<Duration>) -> Config {
     let outbox = Outbox {
         directory: root.join("outbox"),
         book: root.join("pulls.json"),
+        serving: root.join("serving"),
         host: "ab01".into(),
         boot: "b007".into(),
         cooling_off,
@@ -127,6 +129,43 @@ fn what_is_reported_as_forgotten_is_in_the_outbox_no_more() {
     let tombstones = fs::read_to_string(outbox.join("tombstones.jsonl")).unwrap();
     assert_eq!(tombstones.lines().count(), 2);
     handle.stop().unwrap();
+}
+
+#[test]
+fn an_outbox_that_no_link_can_be_made_in_holds_up_no_forgetting() {
+    let root = tempfile::tempdir().unwrap();
+    // As where the dataset is a mount of its own.
+    let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
+    let device = |path: &Path| fs::metadata(path).unwrap().dev();
+    if device(root.path()) == device(elsewhere.path()) {
+        eprintln!("SKIPPED: temporary files and /dev/shm are on one file system");
+        return;
+    }
+    let mut config = serving(root.path(), Some(Duration::ZERO));
+    config.outbox.as_mut().unwrap().directory = elsewhere.path().join("outbox");
+    let (handle, reports) = spawn(recover(config, keys(), &mut 1).unwrap().0);
+    seal(&handle, 0);
+    for (ticket, rows) in [(3, 10), (4, 0)] {
+        let forget = Forget {
+            ticket,
+            subjects: vec!["cafe".into()],
+            from_us: WALL_US + 1_000,
+            until_us: WALL_US + 2_000,
+            fresh_run: 100,
+            runs: 10,
+            reason: "person_asked",
+            erase: false,
+        };
+        handle.try_send(Command::Forget(Box::new(forget))).unwrap();
+        let forgotten = wait(&reports, |report| match report {
+            Report::Forgotten { outcome, .. } => Some(outcome),
+            Report::Stalled { message, .. } => panic!("{message}"),
+            _ => None,
+        });
+        assert_eq!(forgotten.unwrap().rows, rows);
+    }
+    handle.stop().unwrap();
+    assert!(parquet(elsewhere.path()).is_empty());
 }
 
 #[test]

@@ -6,16 +6,18 @@
 //! | `rsync --server --sender …` | the service notes it, then `rrsync -ro` serves the outbox |
 //! | `evscribe-acknowledge SHA256` | the service takes in what the puller has |
 //!
-//! The service notes before and once more after: what comes on offer while rsync
-//! runs may go with it. A puller cannot keep it from that: sshd leaves a command
-//! alone that has no terminal, also when the line is cut.
+//! The service notes before what is on offer, and hands over a descriptor. As long as
+//! any process has it open, what comes on offer is noted for that puller, too, before
+//! it is there; rsync itself has it, so nobody has to say that a pull is over.
 
 use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
+use nix::unistd::dup;
 
 use crate::args::ServePullArgs;
 use crate::service::{Service, ServiceError};
@@ -28,9 +30,6 @@ const RRSYNC: &str = "/usr/bin/rrsync";
 
 /// Exit code where the same may work later. Source: sysexits.h, `EX_TEMPFAIL`.
 const LATER: u8 = 75;
-
-/// What a shell makes of the number of a signal.
-const BY_SIGNAL: i32 = 128;
 
 /// Longest command taken, bytes; rsync sends lists of files in its protocol.
 const COMMAND_MAX: usize = 4_096;
@@ -84,7 +83,10 @@ enum Asked {
 pub(crate) fn run(args: &ServePullArgs) -> Result<ExitCode> {
     let command = std::env::var_os(ASKED).unwrap_or_default();
     Ok(match asked(&command) {
-        Ok(Asked::Rsync) => serve(args, &command),
+        Ok(Asked::Rsync) => {
+            let (code, why) = serve(args, &command);
+            refuse(code, &why)
+        }
         Ok(Asked::Acknowledge(sha256)) => {
             match Service::connect().and_then(|service| acknowledge(&service, &args.name, &sha256))
             {
@@ -100,36 +102,35 @@ pub(crate) fn run(args: &ServePullArgs) -> Result<ExitCode> {
     })
 }
 
-/// Has the service note it, serves, has it note what came on offer meanwhile.
-fn serve(args: &ServePullArgs, command: &OsStr) -> ExitCode {
-    let note = || Service::connect().and_then(|service| note(&service, &args.name));
-    if let Err(error) = note() {
-        let code = if error.is_passing() { LATER } else { 1 };
-        return refuse(code, &error.to_string());
-    }
+/// Has the service note it, and becomes what serves. Returns only where it does not:
+/// the exit code, and why.
+fn serve(args: &ServePullArgs, command: &OsStr) -> (u8, String) {
+    let pull = match Service::connect().and_then(|service| note(&service, &args.name)) {
+        Ok(pull) => pull,
+        Err(error) => return (if error.is_passing() { LATER } else { 1 }, error.to_string()),
+    };
+    // Unlike the first, the second descriptor stays open across exec.
+    let held = match dup(&pull) {
+        Ok(held) => held,
+        Err(error) => return (LATER, format!("what says that a pull goes on is lost: {error}")),
+    };
     // Nothing of who asks reaches a script that runs as somebody else.
-    let served = Command::new(RRSYNC)
+    let error = Command::new(RRSYNC)
         .arg("-ro")
         .arg(&args.outbox)
         .env_clear()
         .env(ASKED, command)
         .env("PATH", "/usr/bin:/bin")
         .env("LC_ALL", "C.UTF-8")
-        .status();
-    let code = match served {
-        Ok(status) => code_of(status),
-        Err(error) => refuse(LATER, &format!("{RRSYNC} of the package rsync cannot run: {error}")),
-    };
-    match note() {
-        // Paused meanwhile: from then on nothing was on offer.
-        Ok(_) | Err(ServiceError::Later(_)) => {}
-        Err(error) => eprintln!("evscribe: what was pulled last is not noted: {error}"),
-    }
-    code
+        .exec();
+    drop(held);
+    (LATER, format!("{RRSYNC} of the package rsync cannot run: {error}"))
 }
 
-fn note(service: &Service, name: &str) -> Result<u32, ServiceError> {
-    service.ask(async |bus| bus.note_pull(name).await)
+/// Notes that a pull begins; returns what it is to hold.
+fn note(service: &Service, name: &str) -> Result<OwnedFd, ServiceError> {
+    let (_, pull) = service.ask(async |bus| bus.note_pull(name).await)?;
+    Ok(pull.into())
 }
 
 fn acknowledge(service: &Service, name: &str, sha256: &str) -> Result<u32, ServiceError> {
@@ -139,11 +140,6 @@ fn acknowledge(service: &Service, name: &str, sha256: &str) -> Result<u32, Servi
 fn refuse(code: u8, why: &str) -> ExitCode {
     eprintln!("evscribe: {why}");
     ExitCode::from(code)
-}
-
-fn code_of(status: ExitStatus) -> ExitCode {
-    let code = status.code().or_else(|| status.signal().map(|signal| BY_SIGNAL + signal));
-    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// What a command asks for.
@@ -258,11 +254,5 @@ mod tests {
             assert!(of(command).is_err(), "{command:?}");
         }
         assert!(of(&format!("rsync --server --sender -r . {}", "a".repeat(5_000))).is_err());
-    }
-
-    #[test]
-    fn what_it_ends_with_is_what_rsync_ended_with() {
-        assert_eq!(code_of(ExitStatus::from_raw(23 << 8)), ExitCode::from(23));
-        assert_eq!(code_of(ExitStatus::from_raw(9)), ExitCode::from(137));
     }
 }

@@ -36,7 +36,7 @@ pub(crate) trait Collector {
     fn my_files(&self) -> zbus::Result<Vec<(String, u64, String)>>;
     fn open_my_file(&self, path: &str) -> zbus::Result<(OwnedFd, Vec<u8>)>;
     fn my_ledger(&self) -> zbus::Result<Vec<String>>;
-    fn note_pull(&self, name: &str) -> zbus::Result<u32>;
+    fn note_pull(&self, name: &str) -> zbus::Result<(u32, OwnedFd)>;
     fn acknowledge_pull(&self, name: &str, manifest_sha256: &str) -> zbus::Result<u32>;
     fn verify_ledger(&self) -> zbus::Result<(bool, String)>;
 

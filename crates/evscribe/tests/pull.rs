@@ -11,12 +11,18 @@ mod bus;
 mod support;
 
 use std::fs::{self, Permissions};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use evscribe_sink::served_now;
 
 use bus::{Answers, Asked, Bus, Refusal};
 use support::{Said, command};
+
+/// What a client asks for who pulls everything.
+const SENDER: &str = "rsync --server --sender -re.iLsfxCIvu . .";
 
 /// What sshd would have run for a puller who asked for this.
 fn serve(bus: &str, outbox: &Path, asked: &str) -> Said {
@@ -65,18 +71,48 @@ fn pull(bus: &Bus, folder: &Path, args: &[&str]) -> Said {
     said(Command::new("rsync").arg("-e").arg(&shell).args(args).current_dir(folder))
 }
 
+/// What answers, and holds who is served beside the outbox in that folder.
+fn answers(folder: &Path) -> Answers {
+    Answers { serving: folder.join("serving"), ..Answers::default() }
+}
+
 #[test]
-fn a_pull_is_noted_before_and_after_and_gets_what_is_on_offer() {
+fn a_pull_is_noted_before_and_gets_what_is_on_offer() {
     let (Some(bus), true) = (Bus::start(), has_rrsync()) else { return };
     let folder = tempfile::tempdir().unwrap();
     outbox(folder.path());
-    let answers = Answers::default();
+    let answers = answers(folder.path());
     let asked = Asked::clone(&answers.asked);
     let _serving = bus.serve(answers);
     pull(&bus, folder.path(), &["-r", "h:", "got/"]).succeeds();
     assert_eq!(fs::read_to_string(folder.path().join("got/manifest.jsonl")).unwrap(), "offered\n");
     assert_eq!(fs::read_dir(folder.path().join("got")).unwrap().count(), 1);
-    assert_eq!(*asked.lock().unwrap(), ["note lake", "note lake"]);
+    assert_eq!(*asked.lock().unwrap(), ["note lake"]);
+    let cut = serve(&bus.address, &folder.path().join("outbox"), SENDER);
+    assert_eq!(cut.code, Some(12), "what rsync itself ended with: {cut:?}");
+}
+
+#[test]
+fn a_puller_is_served_as_long_as_rsync_is_there_and_no_longer() {
+    let (Some(bus), true) = (Bus::start(), has_rrsync()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = outbox(folder.path());
+    let answers = answers(folder.path());
+    let serving_now = answers.serving.clone();
+    let serving = bus.serve(answers);
+    let mut command = command(["serve-pull", "lake", "--outbox", outbox.to_str().unwrap()]);
+    command.env("DBUS_SYSTEM_BUS_ADDRESS", &bus.address);
+    command.env("SSH_ORIGINAL_COMMAND", SENDER);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = command.spawn().unwrap();
+    // It says which protocol it speaks once it runs.
+    server.stdout.as_mut().unwrap().read_exact(&mut [0; 4]).unwrap();
+    // Whoever noted it is gone; what serves is not.
+    drop(serving);
+    assert!(served_now(&serving_now).unwrap().contains("lake"));
+    drop(server.stdin.take());
+    server.wait().unwrap();
+    assert!(served_now(&serving_now).unwrap().is_empty());
 }
 
 #[test]
@@ -84,7 +120,7 @@ fn nothing_but_pulling_reaches_the_disk_or_the_service() {
     let (Some(bus), true) = (Bus::start(), has_rrsync()) else { return };
     let folder = tempfile::tempdir().unwrap();
     let outbox = outbox(folder.path());
-    let answers = Answers::default();
+    let answers = answers(folder.path());
     let asked = Asked::clone(&answers.asked);
     let _serving = bus.serve(answers);
     fs::write(folder.path().join("own"), "planted").unwrap();

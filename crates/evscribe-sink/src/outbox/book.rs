@@ -130,8 +130,17 @@ impl Book {
         offered.map(|(path, _)| path.as_str()).collect()
     }
 
+    pub(super) fn is_offered(&self, path: &str) -> bool {
+        self.files.get(path).is_some_and(Entry::is_offered)
+    }
+
+    /// Whether `puller` was noted for the file's bytes.
+    pub(super) fn is_noted(&self, puller: &str, path: &str) -> bool {
+        self.files.get(path).is_some_and(|entry| entry.noted.contains(puller))
+    }
+
     /// Takes in that `puller` may have these from now on.
-    pub(super) fn note(&mut self, puller: &str, files: &[SealedFile], wall_us: i64) {
+    pub(super) fn note(&mut self, puller: &str, files: &[&SealedFile], wall_us: i64) {
         for file in files {
             if let Some(entry) = self.files.get_mut(&file.path) {
                 entry.noted.insert(puller.to_owned());
@@ -183,7 +192,7 @@ impl Book {
 }
 
 impl Entry {
-    pub(super) fn is_offered(&self) -> bool {
+    fn is_offered(&self) -> bool {
         self.offered.last().is_some_and(|(_, until)| until.is_none())
     }
 

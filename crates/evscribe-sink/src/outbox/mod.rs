@@ -18,12 +18,18 @@
 //! | the writer's timer | when the next file has cooled off; not set while none waits |
 //! | a pull | before it is noted |
 //!
+//! A link is made only once the ledger says who may have the file: whoever is served
+//! at that moment (see `serving`) or is about to be. Forgetting needs no more than
+//! that links go ([`Store::withdraw`]), and waits for nothing else.
+//!
 //! Not handled: an outbox on another file system than the dataset (a link cannot
 //! be made, and nothing is offered).
 
 mod book;
 mod place;
 mod plan;
+mod pullers;
+mod serving;
 mod steady;
 #[cfg(test)]
 mod tests;
@@ -39,7 +45,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Fact, SCHEMA_VERSION, SealedFile, SinkError, Store, disk,
+    SCHEMA_VERSION, SealedFile, SinkError, Store, disk,
     error::At,
     forget::subjects,
     keys::hex,
@@ -48,6 +54,7 @@ use crate::{
 };
 
 pub(crate) use book::Book;
+pub use serving::{begin_pull, served_now};
 pub(crate) use steady::Look;
 
 /// Longest name of a puller.
@@ -60,6 +67,8 @@ pub struct Outbox {
     pub directory: PathBuf,
     /// The file of what is remembered of pulls.
     pub book: PathBuf,
+    /// The directory of [`begin_pull`]; it may be missing.
+    pub serving: PathBuf,
     /// Pseudonym of this host, for the manifest.
     pub host: String,
     /// Pseudonym of this boot.
@@ -86,6 +95,16 @@ pub struct Pulls {
     pub last_us: i64,
     /// How many files in all.
     pub files: u64,
+}
+
+/// How far the outbox is brought in line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent<'a> {
+    /// What may not be pulled is taken away.
+    Less,
+    /// And what may is put there, noted before for all who are served, and for this
+    /// puller, who is about to be.
+    All(Option<&'a str>),
 }
 
 /// What a puller asked for: how many files it is about, or why not, for people.
@@ -151,44 +170,83 @@ impl Store {
         &mut self,
         look: &Look,
     ) -> Result<(OnOffer, Option<Duration>), SinkError> {
+        self.bring_in_line(look, Extent::All(None))
+    }
+
+    /// Takes away what may be pulled no more, and offers nothing new: a part of
+    /// [`Store::offer`] that needs nothing of the outbox but to get rid of it.
+    ///
+    /// # Errors
+    /// [`SinkError::Io`]; then some of it may be on offer still.
+    pub(crate) fn withdraw(&mut self) -> Result<(), SinkError> {
+        let Some(look) = self.look()? else { return Ok(()) };
+        self.bring_in_line(&look, Extent::Less).map(drop)
+    }
+
+    /// Notes that `puller` may take everything that is on offer: a line of the
+    /// ledger for each file that they were not noted for. Returns how many files
+    /// are on offer. What comes on offer later is noted as it comes, as long as
+    /// they are served ([`begin_pull`]).
+    ///
+    /// # Errors
+    /// As [`Store::offer`]; then nothing must be served.
+    pub(crate) fn note_pull(&mut self, puller: &str) -> Result<u64, SinkError> {
+        let Some(look) = self.look()? else { return Ok(0) };
+        let (on_offer, _) = self.bring_in_line(&look, Extent::All(Some(puller)))?;
+        Ok(on_offer.files)
+    }
+
+    fn bring_in_line(
+        &mut self,
+        look: &Look,
+        extent: Extent<'_>,
+    ) -> Result<(OnOffer, Option<Duration>), SinkError> {
+        let Some(outbox) = self.config.outbox.clone() else {
+            return Ok((OnOffer::default(), None));
+        };
         let intents = self.intents()?;
         let is_withheld = |file: &SealedFile| intents.iter().any(|intent| intent.withholds(file));
-        let Self { config, dataset, book, .. } = self;
-        let Some(outbox) = &config.outbox else { return Ok((OnOffer::default(), None)) };
-        let root = dataset.directory();
-        let live = manifest::read(root)?.live;
-        let (before, now_us) = (book.clone(), book.clock.at(look));
+        let root = self.dataset.directory().to_path_buf();
+        let mut live = manifest::read(&root)?.live;
+        subjects::state(&root, &self.keyring, &mut live)?;
+        // What is remembered is what is on disk: it is changed once it is saved.
+        let mut book = self.book.clone();
+        let now_us = book.clock.at(look);
         book.take_in(&live, now_us);
         let plan = plan(&live, &book.files, is_withheld, outbox.cooling_off, now_us);
         let (mut offer, mut paths) = (Vec::new(), BTreeSet::new());
         for file in plan.offer {
+            let is_meant = extent != Extent::Less || book.is_offered(&file.path);
             // One that was taken away by hand is nothing to wait for.
-            if place::is_there(root, &file.path)? {
+            if is_meant && place::is_there(&root, &file.path)? {
                 offer.push(file);
                 paths.insert(file.path.as_str());
             }
         }
         place::prepare(&outbox.directory)?;
-        place::take_away(root, &outbox.directory, &paths)?;
+        place::take_away(&root, &outbox.directory, &paths)?;
         // The book now knows nothing of what is gone, before nothing of what changed.
-        let is_as_before = before.on_offer() == paths && book.on_offer() == paths;
-        let manifest = if is_as_before && is_newest(book, &outbox.directory)? {
+        let is_as_before = self.book.on_offer() == paths && book.on_offer() == paths;
+        let manifest = if is_as_before && is_newest(&book, &outbox.directory)? {
             None
         } else {
             let bytes = bytes_of(&outbox.host, &offer)?;
             book.offer(&paths, hex(&Sha256::digest(&bytes)));
             Some(bytes)
         };
-        if *book != before || book.clock.is_stale(look) {
-            book.clock.set(look);
-            let saved = book.save(&outbox.book);
-            if saved.is_err() {
-                // What is remembered is what is on disk.
-                *book = before;
-            }
-            saved?;
+        if let Extent::All(puller) = extent {
+            let mut pullers = served_now(&outbox.serving)?;
+            pullers.extend(puller.map(str::to_owned));
+            self.note_pullers(&pullers, &offer, &mut book)?;
         }
-        place::put(root, &outbox.directory, &paths)?;
+        if book != self.book || book.clock.is_stale(look) {
+            book.clock.set(look);
+            book.save(&outbox.book)?;
+            self.book = book;
+        }
+        if extent != Extent::Less {
+            place::put(&root, &outbox.directory, &paths)?;
+        }
         if let Some(bytes) = manifest {
             disk::replace(&outbox.directory.join(MANIFEST), &bytes)?;
         }
@@ -196,102 +254,6 @@ impl Store {
             Duration::from_micros(u64::try_from(next_us.saturating_sub(now_us)).unwrap_or(0))
         });
         Ok((OnOffer { files: offer.len() as u64, waiting: plan.waiting }, due))
-    }
-
-    /// Notes that `puller` may take everything that is on offer: a line of the
-    /// ledger for each file that they were not noted for. Returns how many files
-    /// are on offer.
-    ///
-    /// # Errors
-    /// As [`Store::offer`]; then nothing must be served.
-    pub(crate) fn note_pull(&mut self, puller: &str) -> Result<u64, SinkError> {
-        self.offer()?;
-        let root = self.dataset.directory().to_path_buf();
-        let mut live = manifest::read(&root)?.live;
-        subjects::state(&root, &self.keyring, &mut live)?;
-        let is_fresh = |file: &SealedFile| {
-            self.book
-                .files
-                .get(&file.path)
-                .is_some_and(|entry| entry.is_offered() && !entry.noted.contains(puller))
-        };
-        let fresh: Vec<SealedFile> = live.into_values().filter(is_fresh).collect();
-        let count = self.book.on_offer().len() as u64;
-        if fresh.is_empty() {
-            return Ok(count);
-        }
-        // The ledger first: a line too many is harmless, one that is missing is not.
-        self.append(&fresh.iter().map(|file| pulled(puller, file)).collect::<Vec<_>>())?;
-        let wall_us = jiff::Timestamp::now().as_microsecond();
-        self.keep(|book| book.note(puller, &fresh, wall_us))?;
-        Ok(count)
-    }
-
-    /// Takes in that `puller` has, verified, what the manifest of that checksum
-    /// lists: a fact, where they did not say so before.
-    ///
-    /// # Errors
-    /// [`SinkError::Io`]; asking again is harmless.
-    pub(crate) fn acknowledge_pull(
-        &mut self,
-        puller: &str,
-        sha256: &str,
-    ) -> Result<Answer, SinkError> {
-        let Some(look) = self.look()? else { return Ok(Err("nobody is served here".into())) };
-        let mut book = self.book.clone();
-        let now_us = book.clock.at(&look);
-        let Some((files, fresh)) = book.acknowledge(puller, sha256, now_us) else {
-            return Ok(Err(format!(
-                "no manifest with the checksum {sha256} was offered here lately: pull again, and \
-                 acknowledge what that brings"
-            )));
-        };
-        if fresh > 0 {
-            let fact = Fact::AcknowledgedPull {
-                puller: puller.to_owned(),
-                manifest_sha256: sha256.to_owned(),
-                files,
-            };
-            self.append(&[fact])?;
-            self.keep(|kept| *kept = book)?;
-        }
-        Ok(Ok(files))
-    }
-
-    /// The files that retention may remove before their time.
-    pub(crate) fn pulled_early(&self) -> Result<BTreeSet<String>, SinkError> {
-        match (self.config.retention.after_pull_hours, self.look()?) {
-            (Some(hours), Some(look)) => {
-                let after = Duration::from_secs(60 * 60) * hours;
-                Ok(self.book.pulled(after, self.book.clock.at(&look)))
-            }
-            _ => Ok(BTreeSet::new()),
-        }
-    }
-
-    fn append(&mut self, facts: &[Fact]) -> Result<(), SinkError> {
-        self.write_notes()?;
-        self.ledger.as_mut().map_or(Ok(()), |ledger| ledger.append(facts))
-    }
-
-    /// Changes the book, durably or not at all.
-    fn keep(&mut self, change: impl FnOnce(&mut Book)) -> Result<(), SinkError> {
-        let mut changed = self.book.clone();
-        change(&mut changed);
-        if let Some(outbox) = &self.config.outbox {
-            changed.save(&outbox.book)?;
-        }
-        self.book = changed;
-        Ok(())
-    }
-}
-
-fn pulled(puller: &str, file: &SealedFile) -> Fact {
-    Fact::Pulled {
-        subject: file.subject.clone(),
-        puller: puller.to_owned(),
-        file: file.path.clone(),
-        sha256: file.sha256.clone(),
     }
 }
 

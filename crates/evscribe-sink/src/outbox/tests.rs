@@ -1,5 +1,7 @@
 //! What may be pulled is what has cooled off, whatever was killed and when.
 
+mod served;
+
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -29,6 +31,7 @@ fn serving(root: &Path, cooling_off: Option<Duration>) -> Config {
     let outbox = Outbox {
         directory: root.join("outbox"),
         book: root.join("pulls.json"),
+        serving: root.join("serving"),
         host: "ab01".into(),
         boot: "b007".into(),
         cooling_off,
@@ -250,8 +253,11 @@ fn a_kill_at_any_step_is_put_right_at_the_start() {
         assert_eq!(store.offer().unwrap().0.files, 3);
         let intent = intent("cafe", false);
         store.save_intent(&intent).unwrap();
-        assert_eq!(store.offer().unwrap().0.files, 2);
+        store.withdraw().unwrap();
+        assert_eq!(served(&place).len(), 2);
         assert!(matches!(store.fulfil(&intent.id, None).unwrap(), Fulfilled::Done(_)));
+        store.withdraw().unwrap();
+        assert_eq!(served(&place).len(), 2, "only what was on offer already");
         assert_eq!(store.offer().unwrap().0.files, 4, "and the marks of what is gone");
         store.config.outbox.as_mut().unwrap().cooling_off = NONE;
         assert_eq!(store.offer().unwrap().0.files, 0);
@@ -288,6 +294,21 @@ fn what_is_to_be_forgotten_is_on_offer_no_more_and_what_is_left_is_at_once() {
     assert_eq!(anew.len(), 1);
     let tombstones = fs::read_to_string(root.path().join("outbox/tombstones.jsonl")).unwrap();
     assert!(tombstones.contains(anew[0].as_str()), "{tombstones}");
+}
+
+#[test]
+fn a_file_of_which_the_manifest_does_not_say_whose_it_is_is_withheld_as_its_person_s() {
+    let root = tempfile::tempdir().unwrap();
+    scene(root.path());
+    let path = root.path().join("dataset/manifest.jsonl");
+    let older =
+        fs::read_to_string(&path).unwrap().replace(r#""subject":"cafe""#, r#""subject":"""#);
+    fs::write(&path, older).unwrap();
+    let mut store = open(root.path(), AT_ONCE);
+    assert_eq!(served(root.path()).len(), 3);
+    store.save_intent(&intent("cafe", true)).unwrap();
+    store.withdraw().unwrap();
+    assert_eq!(served(root.path()).len(), 1, "the other's alone");
 }
 
 #[test]

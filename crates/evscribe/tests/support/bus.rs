@@ -91,6 +91,8 @@ pub(crate) struct Answers {
     pub(crate) second_file: Option<std::sync::mpsc::Sender<()>>,
     /// Pulling is refused so.
     pub(crate) no_pull: Option<fn(String) -> Refusal>,
+    /// Where it is held that somebody is served.
+    pub(crate) serving: PathBuf,
     /// Told when forgetting was asked for.
     pub(crate) forgetting: Option<std::sync::mpsc::Sender<()>>,
 }
@@ -180,9 +182,14 @@ impl Answers {
             ("pulls", vec![("lake".to_owned(), 1_000_000_i64, 2_u64)].into()),
         ]))
     }
-    async fn note_pull(&self, name: String) -> Result<u32, Refusal> {
+    async fn note_pull(&self, name: String) -> Result<(u32, OwnedFd), Refusal> {
         self.took(format!("note {name}"));
-        self.no_pull.map_or(Ok(1), |refusal| Err(refusal("pulls are paused".into())))
+        if let Some(refusal) = self.no_pull {
+            return Err(refusal("pulls are paused".into()));
+        }
+        let pull = evscribe_sink::begin_pull(&self.serving, &name);
+        let pull = pull.map_err(|error| Refusal::Failed(error.to_string()))?;
+        Ok((1, std::os::fd::OwnedFd::from(pull).into()))
     }
     async fn acknowledge_pull(&self, name: String, sha256: String) -> Result<u32, Refusal> {
         self.took(format!("acknowledge {name} {sha256}"));

@@ -1,6 +1,7 @@
 //! How a call on the bus becomes a request to the event loop, on behalf of whom
 //! the bus says that calls.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -36,13 +37,21 @@ pub(crate) struct Collector {
     /// To the event loop, which the waker wakes.
     pub(super) calls: Sender<Call>,
     pub(super) waker: Arc<Waker>,
-    pub(super) dataset: PathBuf,
+    pub(super) places: Places,
     /// What opens the workstation's own files.
     pub(super) keyring: Keyring,
-    pub(super) ledger: PathBuf,
-    /// What is remembered of pulls.
-    pub(super) pulls: PathBuf,
     pub(super) files: Files,
+}
+
+/// What is read for who asks.
+#[derive(Clone, Default)]
+pub(crate) struct Places {
+    pub(crate) dataset: PathBuf,
+    pub(crate) ledger: PathBuf,
+    /// What is remembered of pulls.
+    pub(crate) pulls: PathBuf,
+    /// Who is served now: what a pull holds while it is.
+    pub(crate) serving: PathBuf,
 }
 
 pub(super) type Reply<T> = Result<T, Refusal>;
@@ -76,13 +85,21 @@ impl Collector {
     /// Has the event loop answer.
     async fn ask(&self, uid: u32, request: Request) -> Outcome {
         if request.is_change() {
-            let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-            if !limits.take(uid, Instant::now()) {
-                return Err(Refusal::Busy(
-                    "too many requests at once: try again in a minute".into(),
-                ));
-            }
+            self.permit(uid)?;
         }
+        self.ask_permitted(uid, request).await
+    }
+
+    /// Takes one of the changes that this user may make now.
+    fn permit(&self, uid: u32) -> Reply<()> {
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        if limits.take(uid, Instant::now()) {
+            return Ok(());
+        }
+        Err(Refusal::Busy("too many requests at once: try again in a minute".into()))
+    }
+
+    async fn ask_permitted(&self, uid: u32, request: Request) -> Outcome {
         let gone = || Refusal::Stopping("the service is stopping; ask again when it runs".into());
         let (reply, answer) = bounded(1);
         self.calls.send(Call { uid, request, reply }).await.map_err(|_| gone())?;
@@ -113,26 +130,53 @@ impl Collector {
     }
 
     pub(super) async fn files_of(&self, subjects: Vec<String>) -> Reply<Vec<SealedFile>> {
-        let (dataset, keyring) = (self.dataset.clone(), self.keyring.clone());
+        let (dataset, keyring) = (self.places.dataset.clone(), self.keyring.clone());
         let read = move || Dataset::files_of(&dataset, &subjects, &keyring);
         self.files.read(read).await?.map_err(|error| Refusal::Failed(crate::gate::chain(&error)))
     }
 
     pub(super) async fn pulls_of(&self, subjects: Vec<String>) -> Reply<Vec<(String, i64, u64)>> {
-        let pulls = self.pulls.clone();
+        let pulls = self.places.pulls.clone();
         let read = move || evscribe_sink::pulls_of(&pulls, &subjects);
         let pulls = self.files.read(read).await?;
         let pulls = pulls.map_err(|error| Refusal::Failed(crate::gate::chain(&error)))?;
         Ok(pulls.into_iter().map(|by| (by.puller, by.last_us, by.files)).collect())
     }
 
-    /// Has the event loop answer root and the user whom sshd lets pull, nobody else.
-    pub(super) async fn ask_as_puller(
+    /// Notes that a pull begins. What is returned is held by whatever serves it: as
+    /// long as it is, what comes on offer is noted for that puller, too.
+    pub(super) async fn pull(
+        &self,
+        bus: &Connection,
+        header: &Header<'_>,
+        puller: String,
+    ) -> Reply<(u32, File)> {
+        let request = Request::NotePull { puller: puller.clone() };
+        let uid = self.puller(bus, header, &request).await?;
+        self.permit(uid)?;
+        // Before the writer looks who is served, so that nothing comes in between.
+        let serving = self.places.serving.clone();
+        let begun = self.files.read(move || evscribe_sink::begin_pull(&serving, &puller)).await?;
+        let pull = begun.map_err(|error| {
+            Refusal::Failed(format!("it cannot be noted who pulls ({error}), so nothing is served"))
+        })?;
+        Ok((files(self.ask_permitted(uid, request).await)?, pull))
+    }
+
+    /// What a puller has.
+    pub(super) async fn pulled(
         &self,
         bus: &Connection,
         header: &Header<'_>,
         request: Request,
     ) -> Reply<u32> {
+        let uid = self.puller(bus, header, &request).await?;
+        files(self.ask(uid, request).await)
+    }
+
+    /// Who calls, where it is root or the user whom sshd lets pull; nobody else is
+    /// let ask that.
+    async fn puller(&self, bus: &Connection, header: &Header<'_>, request: &Request) -> Reply<u32> {
         let caller = Self::caller(bus, header).await?;
         // Names of users may take a while to look up.
         let puller = self.files.read(|| User::from_name(PULL_USER)).await?;
@@ -141,10 +185,7 @@ impl Collector {
             let why = format!("only the user {PULL_USER} pulls, by `evscribe serve-pull`");
             return self.deny(caller.uid, request.name(), why).await;
         }
-        match self.ask(caller.uid, request).await? {
-            Answer::Files(files) => Ok(files),
-            other => Err(unexpected(&other)),
-        }
+        Ok(caller.uid)
     }
 
     /// Refuses, which is written down.
@@ -193,6 +234,13 @@ pub(super) fn sha256(hex: String) -> Reply<String> {
         return Err(Refusal::Refused("a SHA-256 has 64 digits, 0-9 and a-f".into()));
     }
     Ok(hex)
+}
+
+fn files(outcome: Outcome) -> Reply<u32> {
+    match outcome? {
+        Answer::Files(files) => Ok(files),
+        other => Err(unexpected(&other)),
+    }
 }
 
 pub(super) fn done(outcome: Outcome) -> Reply<()> {

@@ -195,7 +195,7 @@ impl Collector {
             let why = "this is no file of yours: MyFiles lists them".into();
             return self.deny(uid, "OpenMyFile", why).await;
         }
-        let (dataset, keyring) = (self.dataset.clone(), self.keyring.clone());
+        let (dataset, keyring) = (self.places.dataset.clone(), self.keyring.clone());
         let (file, key) = self.files.read(move || open(&dataset, &path, &keyring)).await??;
         Ok((std::os::fd::OwnedFd::from(file).into(), key))
     }
@@ -208,7 +208,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<String>, Refusal> {
         let subjects = self.settled(bus, &header).await?;
-        let path = self.ledger.clone();
+        let path = self.places.ledger.clone();
         let lines = self.files.read(move || ledger::lines_of(&path, &subjects)).await?;
         lines.map_err(|error| Refusal::Failed(crate::gate::chain(&error)))
     }
@@ -221,7 +221,7 @@ impl Collector {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(bool, String), Refusal> {
         self.settled(bus, &header).await?;
-        let (ledger, dataset) = (self.ledger.clone(), self.dataset.clone());
+        let (ledger, dataset) = (self.places.ledger.clone(), self.places.dataset.clone());
         let keyring = self.keyring.clone();
         let verify = move || ledger::verify_with_dataset(&ledger, &dataset, &keyring);
         Ok(match self.files.read(verify).await? {
@@ -253,16 +253,17 @@ impl Collector {
         done(self.ask_for_others(bus, &header, request).await)
     }
 
-    /// That puller is about to take what is on offer; returns how many files.
-    #[zbus(out_args("files"))]
+    /// That puller is about to take what is on offer; returns how many files, and
+    /// what is to be held as long as they are served.
+    #[zbus(out_args("files", "pull"))]
     async fn note_pull(
         &self,
         #[zbus(connection)] bus: &Connection,
         #[zbus(header)] header: Header<'_>,
         name: String,
-    ) -> Result<u32, Refusal> {
-        let request = Request::NotePull { puller: puller(name)? };
-        self.ask_as_puller(bus, &header, request).await
+    ) -> Result<(u32, OwnedFd), Refusal> {
+        let (files, pull) = self.pull(bus, &header, puller(name)?).await?;
+        Ok((files, std::os::fd::OwnedFd::from(pull).into()))
     }
 
     /// That puller has, verified, what that manifest lists; returns how many files
@@ -277,7 +278,7 @@ impl Collector {
     ) -> Result<u32, Refusal> {
         let request =
             Request::AcknowledgePull { puller: puller(name)?, sha256: sha256(manifest_sha256)? };
-        self.ask_as_puller(bus, &header, request).await
+        self.pulled(bus, &header, request).await
     }
 
     #[zbus(property)]

@@ -11,7 +11,6 @@ mod polkit;
 mod shown;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +26,8 @@ pub(crate) use call::{Answer, Call, Me, Outcome, Refusal, Request};
 pub(crate) use logind::follow;
 pub use logind::seat_now;
 pub(crate) use shown::Shown;
+
+pub(crate) use ask::Places;
 
 use ask::Collector;
 use files::Files;
@@ -57,10 +58,8 @@ impl Bus {
     /// Where no thread can be started.
     pub(crate) fn serve(
         waker: Arc<Waker>,
-        dataset: PathBuf,
+        places: Places,
         keyring: Keyring,
-        ledger: PathBuf,
-        pulls: PathBuf,
     ) -> std::io::Result<Self> {
         let (call, calls) = bounded(CALLS);
         let (shown, news) = unbounded();
@@ -69,10 +68,8 @@ impl Bus {
             limits: Arc::default(),
             calls: call,
             waker,
-            dataset,
+            places,
             keyring,
-            ledger,
-            pulls,
             files: Files::start()?,
         };
         let serve = move || {

@@ -13,10 +13,8 @@ fn introspected() -> String {
         limits: Arc::default(),
         calls,
         waker: Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap()),
-        dataset: PathBuf::new(),
+        places: Places::default(),
         keyring: Keyring::default(),
-        ledger: PathBuf::new(),
-        pulls: PathBuf::new(),
         files: Files::start().unwrap(),
     };
     let mut text = String::from(

@@ -19,7 +19,7 @@ use super::{
     CLOCK, DEADLINE, FIRST_DEVICE, LINKS, QUEUE, RETAIN_EVERY, SIGNALS, Service, Settings, VT,
     WOKEN, unix_now,
 };
-use crate::bus::{self, Bus};
+use crate::bus::{self, Bus, Places};
 use crate::clock::Clock;
 use crate::deadline::Deadline;
 use crate::devices::Devices;
@@ -38,6 +38,9 @@ pub const OUTBOX: &str = "outbox";
 
 /// What is remembered of pulls, in the state directory.
 const PULLS: &str = "pulls.json";
+
+/// Who is served now, in the state directory.
+const SERVING: &str = "serving";
 
 impl<'a> Service<'a> {
     /// Recovers what an earlier run left, and gets ready; opens no device yet.
@@ -62,6 +65,7 @@ impl<'a> Service<'a> {
         config.outbox = settings.serves.then(|| Outbox {
             directory: settings.state.join(OUTBOX),
             book: settings.state.join(PULLS),
+            serving: settings.state.join(SERVING),
             host: settings.host.name.clone(),
             boot: settings.host.boot.clone(),
             cooling_off: offered,
@@ -93,9 +97,13 @@ impl<'a> Service<'a> {
         let seen = Seen { sender: Some(sender), waker: wakes };
         bus::follow(move |seat| seen.tell(seat)).context("a thread that follows logind")?;
         let bus = if settings.serves {
-            let (ledger, pulls) = (settings.state.join(LEDGER), settings.state.join(PULLS));
-            let (keyring, dataset) = (Keyring::of(&settings.keys), settings.dataset.clone());
-            let bus = Bus::serve(Arc::clone(&waker), dataset, keyring, ledger, pulls);
+            let places = Places {
+                dataset: settings.dataset.clone(),
+                ledger: settings.state.join(LEDGER),
+                pulls: settings.state.join(PULLS),
+                serving: settings.state.join(SERVING),
+            };
+            let bus = Bus::serve(Arc::clone(&waker), places, Keyring::of(&settings.keys));
             Some(bus.context("a thread that serves the bus")?)
         } else {
             None

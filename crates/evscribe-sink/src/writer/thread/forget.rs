@@ -27,7 +27,7 @@ impl Thread {
                 .into());
         }
         // From here on nothing of theirs is on offer.
-        if self.insist(|this| this.store.offer()).is_none() {
+        if self.insist(|this| this.store.withdraw()).is_none() {
             return later();
         }
         self.close(SealReason::Asked);
@@ -35,10 +35,11 @@ impl Thread {
             return later();
         }
         let fulfilled = self.insist(|this| this.store.fulfil(&intent.id, None));
-        // What is left of theirs is, and what is gone is nowhere to be pulled from.
-        if self.insist(|this| this.store.offer()).is_none() {
+        // What is gone is nowhere to be pulled from.
+        if self.insist(|this| this.store.withdraw()).is_none() {
             return later();
         }
+        // What is left of theirs is, as soon as it can be.
         self.offer();
         match fulfilled {
             Some(Fulfilled::Done(forgotten)) => Ok(forgotten),
