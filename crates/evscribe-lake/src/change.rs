@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use evscribe_sink::SinkError;
+
 use crate::concat::{Piece, concat, place_of};
 use crate::intent::{Incoming, Turn};
 use crate::{DataPath, Held, HostRecord, LakeError, LakeFile, Place, Sealing};
@@ -32,19 +34,20 @@ pub struct Changed {
 /// [`recover`](crate::recover) since it is held.
 ///
 /// A merged file of which a source goes is written anew without it, for the keys
-/// that it was for. For that it has to be opened. Where no key at hand opens it,
-/// nothing of its partition changes and the error says so
-/// ([`LakeError::lacks_key`]): what is to be forgotten is then still there, so
-/// acknowledge nothing, and do it again with a key. Files that are a source by
-/// themselves go without being opened.
+/// that it was for. For that it has to be opened. Where no key at hand opens it
+/// ([`LakeError::lacks_key`]), or it cannot be used, nothing of its partition
+/// changes, the others are gone on with, and the error comes last: what is to be
+/// forgotten is then still there, so acknowledge nothing, and do it again with a
+/// key. Files that are a source by themselves go without being opened.
 ///
 /// Tombstones: give what they remove or replace as `gone`, the replacements as
 /// `new` at their own path, and add them to the record afterwards.
 ///
 /// # Errors
-/// [`LakeError::File`], [`LakeError::Recipients`]: that partition is as it was,
-/// and `record` says what is so. [`LakeError::Io`], [`LakeError::Store`],
-/// [`LakeError::Lost`]: leave this host alone until the lake is held anew.
+/// [`LakeError::File`], [`LakeError::Recipients`], the first of them: that partition
+/// is as it was, all others are done, and `record` says what is so.
+/// [`LakeError::Io`], [`LakeError::Store`], [`LakeError::Lost`]: leave this host
+/// alone until the lake is held anew.
 pub async fn change(
     (place, held): (&Place, &Held),
     record: &mut HostRecord,
@@ -68,31 +71,80 @@ pub async fn change(
         turns.entry(at.clone()).or_default();
     }
     let mut done = Changed::default();
-    for (at, mut turn) in turns {
-        let mut step = Changed::default();
-        for (path, file) in of_partition.remove(&at).unwrap_or_default() {
-            let keep = file.sources.iter().map(|source| !change.gone.contains(&source.sealed.path));
-            let piece = Piece { keep: keep.collect(), path: path.clone(), file: file.clone() };
-            if let Some(to) = place_of(std::slice::from_ref(&piece)) {
-                let to = to?;
-                let (readers, _) = sealing.readers(place, &path, &file).await?;
-                let at_rest = sealing.at_rest(&readers, &path)?;
-                let pieces = [piece];
-                let (staged, file) =
-                    concat(place, (&pieces, &to), (&at_rest, &sealing.keyring)).await?;
-                turn.add.insert(to.clone(), Incoming { staged, file });
-                step.rewritten.push((path.clone(), to));
-            } else {
-                step.removed.push((path.clone(), file));
+    let mut failed = None;
+    for (at, turn) in turns {
+        let files = of_partition.remove(&at).unwrap_or_default();
+        match prepare(place, turn, &at, (files, &change.gone), sealing).await {
+            Ok((turn, mut step)) => {
+                turn.carry_out(place, held, record).await?;
+                done.removed.append(&mut step.removed);
+                done.rewritten.append(&mut step.rewritten);
             }
-            turn.remove.insert(path);
+            Err(error @ (LakeError::File { .. } | LakeError::Recipients { .. })) => {
+                failed.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
         }
-        turn.partition = at;
-        turn.carry_out(place, held, record).await?;
-        done.removed.append(&mut step.removed);
-        done.rewritten.append(&mut step.rewritten);
     }
-    Ok(done)
+    failed.map_or(Ok(done), Err)
+}
+
+/// Writes what the files of a partition become without the sources that go.
+async fn prepare(
+    place: &Place,
+    mut turn: Turn,
+    at: &str,
+    (files, gone): (Vec<(String, LakeFile)>, &BTreeSet<String>),
+    sealing: &Sealing,
+) -> Result<(Turn, Changed), LakeError> {
+    let mut step = Changed::default();
+    for (path, file) in files {
+        let keep = file.sources.iter().map(|source| !gone.contains(&source.sealed.path));
+        let piece = Piece { keep: keep.collect(), path: path.clone(), file: file.clone() };
+        if let Some(to) = place_of(std::slice::from_ref(&piece)) {
+            let to = to?;
+            let new = without(place, piece, &to, sealing).await;
+            turn.add.insert(to.clone(), new.map_err(|error| of_file(place, &path, error))?);
+            step.rewritten.push((path.clone(), to));
+        } else {
+            step.removed.push((path.clone(), file));
+        }
+        turn.remove.insert(path);
+    }
+    turn.partition = at.into();
+    Ok((turn, step))
+}
+
+/// The file that stands at `to` for the piece.
+async fn without(
+    place: &Place,
+    piece: Piece,
+    to: &str,
+    sealing: &Sealing,
+) -> Result<Incoming, LakeError> {
+    let (readers, _) = sealing.readers(place, &piece.path, &piece.file).await?;
+    let at_rest = sealing.at_rest(&readers, &piece.path)?;
+    let (staged, file) = concat(place, (&[piece], to), (&at_rest, &sealing.keyring)).await?;
+    Ok(Incoming { staged, file })
+}
+
+/// The error as one of that file, where it is missing or the disk does not give it:
+/// that concerns no other.
+fn of_file(place: &Place, path: &str, error: LakeError) -> LakeError {
+    let at = place.folder().map(|folder| folder.join(path));
+    match error {
+        LakeError::Store { source: object_store::Error::NotFound { .. }, .. } => {
+            LakeError::bad(place, path, "it is missing")
+        }
+        LakeError::Io { doing, path: of, source }
+        | LakeError::Sink(SinkError::Io { doing, path: of, source })
+            if Some(&of) == at.as_ref() =>
+        {
+            let source = SinkError::Io { doing, path: of, source };
+            LakeError::File { path: place.shown(path), source }
+        }
+        error => error,
+    }
 }
 
 /// The partition of a path; no other place is ever written to.

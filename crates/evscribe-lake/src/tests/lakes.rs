@@ -20,14 +20,14 @@ use crate::{Held, HostRecord, LakeFile, Place, Sealing, Source, Wanted};
 /// One segment of somebody on some host, from so many µs on: six rows of events in
 /// 5 ms, and some of every other table.
 #[derive(Clone, Debug)]
-pub(super) struct Sitting {
-    pub(super) host: &'static str,
-    pub(super) subject: &'static str,
-    pub(super) from_us: u64,
-    pub(super) level: Level,
+pub(crate) struct Sitting {
+    pub(crate) host: &'static str,
+    pub(crate) subject: &'static str,
+    pub(crate) from_us: u64,
+    pub(crate) level: Level,
 }
 
-pub(super) fn sitting(host: &'static str, subject: &'static str, from_us: u64) -> Sitting {
+pub(crate) fn sitting(host: &'static str, subject: &'static str, from_us: u64) -> Sitting {
     Sitting { host, subject, from_us, level: Level::default() }
 }
 
@@ -49,7 +49,7 @@ impl Sitting {
     }
 
     /// Seals it into the dataset at `root`.
-    pub(super) fn seal(&self, root: &Path, at_rest: AtRest) -> Vec<SealedFile> {
+    pub(crate) fn seal(&self, root: &Path, at_rest: AtRest) -> Vec<SealedFile> {
         let mut dataset = Dataset::create_or_open(root).unwrap();
         dataset.set_at_rest(at_rest);
         let id = SegmentId::of(format!("{self:?}").as_bytes());
@@ -65,39 +65,39 @@ impl Sitting {
 }
 
 /// The data team's key.
-pub(super) fn team() -> SecretKey {
+pub(crate) fn team() -> SecretKey {
     thread_local!(static TEAM: SecretKey = SecretKey::generate().unwrap());
     TEAM.with(Clone::clone)
 }
 
-pub(super) fn ring(keys: &[SecretKey]) -> Keyring {
+pub(crate) fn ring(keys: &[SecretKey]) -> Keyring {
     let mut ring = Keyring::default();
     keys.iter().cloned().for_each(|key| ring.add(key));
     ring
 }
 
 /// For the data team and the workstation, as a workstation seals.
-pub(super) fn for_team() -> AtRest {
+pub(crate) fn for_team() -> AtRest {
     AtRest::default().and(team().public()).and(support::keys().own().public())
 }
 
 /// A lake, and the dataset its files come from.
-pub(super) struct Lake {
-    pub(super) place: Place,
-    pub(super) dataset: TempDir,
-    pub(super) root: TempDir,
+pub(crate) struct Lake {
+    pub(crate) place: Place,
+    pub(crate) dataset: TempDir,
+    pub(crate) root: TempDir,
 }
 
 impl Lake {
     /// An empty folder.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let place = Place::open(root.path().to_str().unwrap(), None).unwrap();
         Self { place, dataset: tempfile::tempdir().unwrap(), root }
     }
 
     /// A folder with these sittings, for the team and the workstation.
-    pub(super) async fn of(sittings: &[Sitting]) -> Self {
+    pub(crate) async fn of(sittings: &[Sitting]) -> Self {
         let lake = Self::new();
         for sitting in sittings {
             lake.pull(sitting, for_team()).await;
@@ -106,40 +106,40 @@ impl Lake {
     }
 
     /// Seals it on the workstation and brings it in, as pulling would.
-    pub(super) async fn pull(&self, sitting: &Sitting, at_rest: AtRest) -> Vec<SealedFile> {
+    pub(crate) async fn pull(&self, sitting: &Sitting, at_rest: AtRest) -> Vec<SealedFile> {
         let is_encrypted = matches!(at_rest, AtRest::Encrypted { .. });
         let files = sitting.seal(self.dataset.path(), at_rest);
         self.bring(&files, is_encrypted).await;
         files
     }
 
-    pub(super) async fn bring(&self, files: &[SealedFile], encrypted: bool) {
+    pub(crate) async fn bring(&self, files: &[SealedFile], encrypted: bool) {
         bring(&self.place, self.dataset.path(), files, encrypted).await;
     }
 
-    pub(super) async fn hold(&self) -> Held {
+    pub(crate) async fn hold(&self) -> Held {
         self.place.hold().await.unwrap()
     }
 
-    pub(super) async fn sealing(&self) -> Sealing {
+    pub(crate) async fn sealing(&self) -> Sealing {
         sealing(&self.place, &[team()]).await
     }
 
-    pub(super) async fn record(&self, host: &str) -> HostRecord {
+    pub(crate) async fn record(&self, host: &str) -> HostRecord {
         HostRecord::read(&self.place, host).await.unwrap().unwrap()
     }
 
-    pub(super) async fn rows(&self) -> Vec<String> {
+    pub(crate) async fn rows(&self) -> Vec<String> {
         rows(&self.place, &ring(&[team()])).await
     }
 
     /// Paths of all data files.
-    pub(super) async fn files(&self) -> Vec<String> {
+    pub(crate) async fn files(&self) -> Vec<String> {
         files(&self.place).await
     }
 }
 
-pub(super) async fn bring(place: &Place, from: &Path, files: &[SealedFile], encrypted: bool) {
+pub(crate) async fn bring(place: &Place, from: &Path, files: &[SealedFile], encrypted: bool) {
     for sealed in files {
         let staged = place.work().join("staged");
         fs::copy(from.join(&sealed.path), &staged).unwrap();
@@ -159,11 +159,11 @@ pub(super) async fn bring(place: &Place, from: &Path, files: &[SealedFile], encr
     }
 }
 
-pub(super) async fn sealing(place: &Place, keys: &[SecretKey]) -> Sealing {
+pub(crate) async fn sealing(place: &Place, keys: &[SecretKey]) -> Sealing {
     Sealing::new(place, ring(keys), Wanted::Same).await.unwrap()
 }
 
-pub(super) async fn files(place: &Place) -> Vec<String> {
+pub(crate) async fn files(place: &Place) -> Vec<String> {
     let mut paths = Vec::new();
     for table in Table::ALL {
         paths.extend(place.list(table.name()).await.unwrap().into_iter().map(|file| file.path));
@@ -173,7 +173,7 @@ pub(super) async fn files(place: &Place) -> Vec<String> {
 
 /// Every row of the lake as a reader sees it who lists it and opens what is there:
 /// table, host, and its values; sorted.
-pub(super) async fn rows(place: &Place, keys: &Keyring) -> Vec<String> {
+pub(crate) async fn rows(place: &Place, keys: &Keyring) -> Vec<String> {
     let mut rows = Vec::new();
     for path in files(place).await {
         let fetched = place.fetch(&path).await.unwrap();
@@ -183,7 +183,7 @@ pub(super) async fn rows(place: &Place, keys: &Keyring) -> Vec<String> {
     rows
 }
 
-pub(super) fn rows_of(root: &Path, path: &str, keys: &Keyring) -> Vec<String> {
+pub(crate) fn rows_of(root: &Path, path: &str, keys: &Keyring) -> Vec<String> {
     let mut rows = Vec::new();
     let file = TableFile::open(root, path, keys).unwrap();
     let start = format!("{} {}", file.table().name(), file.metadata()["evscribe.host"]);
@@ -211,7 +211,7 @@ pub(super) fn rows_of(root: &Path, path: &str, keys: &Keyring) -> Vec<String> {
 }
 
 /// The sources of all records, each once: their paths.
-pub(super) async fn sources(place: &Place) -> Vec<String> {
+pub(crate) async fn sources(place: &Place) -> Vec<String> {
     let mut paths = Vec::new();
     for host in HostRecord::hosts(place).await.unwrap() {
         let record = HostRecord::read(place, &host).await.unwrap().unwrap();

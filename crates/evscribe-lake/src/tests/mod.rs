@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod bad;
+mod changing;
 mod erasing;
 mod killed;
-mod lakes;
+pub(crate) mod lakes;
 mod merging;
 mod storage;
 #[path = "../../../evscribe-sink/tests/support/mod.rs"]
