@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use evscribe_sink::crypt::Keyring;
+use evscribe_sink::inspect::check_footer;
 use evscribe_sink::{SealedFile, SinkError, plain_copy};
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde::Serialize;
@@ -103,7 +104,11 @@ fn look(
 /// That a file without encryption is of the table, host and length that its place
 /// and the manifest say. What is encrypted is looked at when it is opened.
 fn check_plain(path: &Path, sealed: &SealedFile) -> Result<(), Trouble> {
-    let file = File::open(path).at("open", path)?;
+    let mut file = File::open(path).at("open", path)?;
+    check_footer(&mut file, Path::new(&sealed.path), None).map_err(|error| match error {
+        error @ SinkError::Io { .. } => Trouble::Here(error.into()),
+        error => Trouble::File(chain(&error)),
+    })?;
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|error| {
         Trouble::File(format!("it is no Parquet file that can be read: {error}"))
     })?;
@@ -200,4 +205,44 @@ pub(super) async fn in_quarantine(
 
 fn aside(name: &str, path: &str) -> String {
     format!("{QUARANTINE}/{name}/{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use evscribe_sink::Table;
+
+    use super::*;
+    use crate::tests::lakes::{Lake, for_team, sitting};
+
+    #[tokio::test]
+    async fn a_footer_that_ends_who_parses_it_is_refused_and_ours_is_not() {
+        let lake = Lake::new();
+        let stage = Stage::open(lake.place.work(), "desk").unwrap();
+        let mut sealed = sitting("ab01", "cafe", 0).seal(lake.dataset.path(), for_team()).remove(0);
+        let at = stage.files().join(&sealed.path);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        // A version, a schema, a number of rows, and 2^31 - 1 row groups.
+        let thrift = [
+            [0x15, 4, 0x19, 0x1c, 0x48, 1, b'r', 0, 0x16, 2].as_slice(),
+            &[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 7, 0],
+        ]
+        .concat();
+        let length = u32::try_from(thrift.len()).unwrap().to_le_bytes();
+        fs::write(&at, [b"PAR1", thrift.as_slice(), &length, b"PAR1"].concat()).unwrap();
+        let arrival = bring_in(&lake.place, &stage, None, &sealed).await.unwrap();
+        assert!(matches!(&arrival, Arrival::Refused(why) if why.contains("footer")), "{arrival:?}");
+        for table in Table::ALL {
+            let plain = Lake::new();
+            let files = sitting("ab01", "cafe", 0)
+                .seal(plain.dataset.path(), evscribe_sink::crypt::AtRest::Plain);
+            sealed = files.into_iter().find(|file| file.table == table).unwrap();
+            let at = stage.files().join(&sealed.path);
+            fs::create_dir_all(at.parent().unwrap()).unwrap();
+            fs::copy(plain.dataset.path().join(&sealed.path), &at).unwrap();
+            let arrival = bring_in(&lake.place, &stage, None, &sealed).await.unwrap();
+            assert!(matches!(arrival, Arrival::In(_)), "{arrival:?}");
+        }
+    }
 }

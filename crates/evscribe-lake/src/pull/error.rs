@@ -91,6 +91,12 @@ pub enum HostError {
          that it can be taken out; until then nothing is acknowledged ({0})"
     )]
     Locked(String),
+    /// Something that is to be forgotten is in a file that cannot be written anew.
+    #[error(
+        "had something forgotten that is in a merged file which cannot be written anew: put that \
+         right and pull again; until then nothing is acknowledged ({0})"
+    )]
+    Stuck(String),
     /// All is there, but it does not know.
     #[error("has all its files here but could not be told so ({0}); it is told the next time")]
     Unacknowledged(String),

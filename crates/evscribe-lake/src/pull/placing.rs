@@ -156,9 +156,8 @@ impl Host<'_> {
             self.is_dirty = false;
         }
         let settled = std::mem::take(&mut self.settled);
-        let put_aside = self.run.put_aside(&self.entry.name);
-        for path in settled.iter().filter(|path| put_aside.contains(*path)) {
-            arrive::clear_quarantine(&self.run.place, &self.entry.name, path).await?;
+        for path in &settled {
+            self.clear_quarantine(path).await?;
         }
         let stage = stage.clone();
         blocking(move || settled.iter().try_for_each(|path| stage.is_done_with(path))).await?;

@@ -10,23 +10,29 @@
 //! | x | y | y | taken out, then pulled |
 //! | – or y | gone, or y | x | not pulled: it says so of something that is forgotten |
 //! | any | any | of somebody who was erased | not pulled, counts as had |
+//!
+//! Where the lake has a path in several files, each counts: one that is another
+//! than it should be is enough to take out all.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use evscribe_sink::{SealedFile, Tombstone};
 
 use super::offer::Offer;
-use crate::{Erased, HostRecord};
+use crate::{Erased, HostRecord, Source};
 
 /// What is to be done for one host, in this order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Plan {
     /// Sources that go out of the lake at once, by path.
     pub(super) take_out: Vec<String>,
-    /// How many of them are gone for good or until they are offered again.
-    pub(super) removed: usize,
+    /// Of these, those that are gone for good or until they are offered again.
+    pub(super) removed: Vec<String>,
     /// Tombstones that the record does not have yet.
     pub(super) fresh: Vec<Tombstone>,
+    /// Places that these name and the record knows no file at: what lies there came
+    /// by a pull that was killed before it was written down.
+    pub(super) unknown: BTreeSet<String>,
     /// What is pulled.
     pub(super) fetch: Vec<SealedFile>,
     /// How many of these take the place of an older version.
@@ -47,7 +53,12 @@ pub(super) fn plan(
     tombstones: &[Tombstone],
     erased: &Erased,
 ) -> Plan {
-    let held = record.sources();
+    let mut held: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for (path, file) in &record.files {
+        for Source { sealed } in &file.sources {
+            held.entry(&sealed.path).or_default().push((path, &sealed.sha256));
+        }
+    }
     let known: HashSet<_> = record.tombstones.iter().map(identity).collect();
     let fresh: Vec<&Tombstone> =
         tombstones.iter().filter(|line| !known.contains(&identity(line))).collect();
@@ -57,35 +68,37 @@ pub(super) fn plan(
     let is_forgotten =
         |path: &str, sha256: &str| last.get(path).is_some_and(|now| *now != Some(sha256));
 
-    let mut plan = Plan { fresh: fresh.into_iter().cloned().collect(), ..Plan::default() };
-    for (path, (_, source)) in &held {
-        if is_forgotten(path, &source.sealed.sha256) {
+    let unknown = fresh.iter().map(|line| &line.file);
+    let unknown = unknown.filter(|path| !record.files.contains_key(*path)).cloned().collect();
+    let fresh = fresh.into_iter().cloned().collect();
+    let mut plan = Plan { fresh, unknown, ..Plan::default() };
+    for (path, all) in &held {
+        if all.iter().any(|(_, sha256)| is_forgotten(path, sha256)) {
             plan.take_out.push((*path).to_owned());
         }
     }
-    let gone = plan.take_out.len();
+    let gone: HashSet<String> = plan.take_out.iter().cloned().collect();
     for (path, file) in &offer.files {
-        let old = held.get(path.as_str());
+        let old = held.get(path.as_str()).map(Vec::as_slice).unwrap_or_default();
         let is_taken = record.files.get(path).is_some_and(|there| !there.is_as_sealed(path));
         if is_taken || is_forgotten(path, &file.sha256) {
             plan.forgotten.push(path.clone());
         } else if erased.subjects.contains_key(&file.subject) {
             plan.erased += 1;
-        } else if old.is_some_and(|(_, source)| source.sealed.sha256 == file.sha256) {
+        } else if !gone.contains(path) && matches!(old, [(_, has)] if *has == file.sha256) {
             plan.already += 1;
         } else {
             plan.fetch.push(file.clone());
-            if let Some((lake_path, _)) = old {
+            if !old.is_empty() {
                 plan.replaced.insert(path.clone());
-                // Rows inside a merged file are not replaced by putting a file there.
-                if lake_path != path && !plan.take_out.contains(path) {
-                    plan.take_out.push(path.clone());
-                }
+            }
+            // Rows inside a merged file are not replaced by putting a file there.
+            if old.iter().any(|(at, _)| at != path) && !gone.contains(path) {
+                plan.take_out.push(path.clone());
             }
         }
     }
-    plan.removed =
-        plan.take_out.iter().take(gone).filter(|path| !plan.replaced.contains(*path)).count();
+    plan.removed = gone.into_iter().filter(|path| !plan.replaced.contains(path)).collect();
     plan
 }
 

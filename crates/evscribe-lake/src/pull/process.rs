@@ -21,6 +21,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::error::HostError;
+
 /// The last words of a child that are kept, bytes.
 const TAIL_BYTES: usize = 4_096;
 
@@ -60,6 +62,20 @@ pub(super) struct Outcome {
 pub(super) struct Until {
     pub(super) deadline: Instant,
     pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Until {
+    /// Whether there is time left, of so much for all of a host.
+    ///
+    /// # Errors
+    /// [`HostError::TooSlow`], [`HostError::Stopped`].
+    pub(super) fn check(&self, of: Duration) -> Result<(), HostError> {
+        match (*self.stop.borrow(), Instant::now() < self.deadline) {
+            (true, _) => Err(HostError::Stopped),
+            (false, true) => Ok(()),
+            (false, false) => Err(HostError::TooSlow(of)),
+        }
+    }
 }
 
 /// A command that does not outlive this program.

@@ -71,9 +71,10 @@ impl Run {
         if self.place.folder().is_some() { PORTION } else { PORTION_ELSEWHERE }
     }
 
-    /// What is in quarantine of the host of that name since before this run.
-    pub(super) fn put_aside(&self, name: &str) -> &BTreeSet<String> {
-        static NOTHING: BTreeSet<String> = BTreeSet::new();
-        self.quarantined.get(name).unwrap_or(&NOTHING)
+    /// The names under which that file is in quarantine since before this run: its
+    /// host may have been called otherwise then.
+    pub(super) fn names_aside<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a str> {
+        let all = self.quarantined.iter().filter(move |(_, paths)| paths.contains(path));
+        all.map(|(name, _)| name.as_str())
     }
 }

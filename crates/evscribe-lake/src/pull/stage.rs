@@ -166,6 +166,34 @@ impl Stage {
     }
 }
 
+/// Takes these files away from folders of hosts that are not in the list: one may
+/// have had another name when they came. No link is followed.
+pub(super) fn clear_unlisted(
+    work: &Path,
+    is_listed: impl Fn(&str) -> bool,
+    paths: &BTreeSet<String>,
+) -> Result<(), LakeError> {
+    let all = work.join("pull");
+    let folders = if all.is_dir() { entries(&all)? } else { Vec::new() };
+    for folder in folders {
+        if folder.file_name().and_then(|name| name.to_str()).is_some_and(&is_listed) {
+            continue;
+        }
+        let (files, placing) = (folder.join("files"), folder.join("placing"));
+        for path in paths {
+            let all = [(&files, path.clone()), (&placing, path.clone()), (&placing, flat(path))];
+            for (below, inside) in all {
+                let at = below.join(&inside);
+                let is_there = |real: PathBuf| at.canonicalize().is_ok_and(|at| at == real);
+                if below.canonicalize().is_ok_and(|below| is_there(below.join(&inside))) {
+                    remove(&at)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// What is wrong with a file of which more came than that.
 pub(super) fn longer(file: &SealedFile) -> String {
     format!("it is longer than the {} bytes that the manifest says", file.bytes)
