@@ -79,13 +79,14 @@ def it_does_not_send_again_what_had_arrived_before_the_line_was_cut(fleet, pulle
     far.is_touched = True
     size = far.sealed[far.longest()]["bytes"]
     far.link.left = 800_000
-    cut = puller.pull([far, near], "--timeout", "4")
+    # Short for the one whose line is cut, long enough for the other.
+    cut = puller.pull([far, near], "--timeout", "10")
     assert cut.code == SOME and cut.states()[near.name] == "pulled", cut
     assert cut.of(far)["state"] in ("failed", "partial"), cut.of(far)
     assert far.longest() not in data_files(lake)
     far.link.mend()
     far.network.end(far.number)
-    far.start().wait()
+    far.serve()
     far.link.carried = [0, 0]
     mended = puller.pull([far, near], "--timeout", "30")
     assert mended.code == COMPLETE, mended
@@ -104,7 +105,8 @@ def it_gets_through_a_line_that_loses_a_fifth(fleet, puller, lake, request):
     far.link.delay_s, far.link.loss = 0.05, 0.2
     pulled = None
     for attempt in range(1, 6):
-        pulled = puller.pull([far, fleet.all[3]], "--timeout", "30")
+        # Each attempt ends before the next one is due.
+        pulled = puller.pull([far, fleet.all[3]], "--timeout", "30", "--host-timeout", "60")
         if pulled.code == COMPLETE:
             break
     assert pulled and pulled.code == COMPLETE, pulled

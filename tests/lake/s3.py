@@ -17,6 +17,7 @@ emulator made for tests, but what people really run.
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -33,18 +34,23 @@ from botocore.exceptions import BotoCoreError, ClientError
 WEED = Path(sys.executable).parent / "weed"
 ACCESS, SECRET = "lake-of-tests", "only-for-tests"
 START_S = 60
+STARTS = 4
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports of 127.0.0.1 that nobody listens on, and that the kernel gives nobody who
+    asks for any: the server binds them later."""
+    found = []
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 1_000):
+        with socket.socket() as tried:
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("there are no free ports on this machine")
 
 
 @dataclass
@@ -57,6 +63,19 @@ class S3:
     buckets: int = field(default=0)
 
     def start(self) -> "S3":
+        """On ports that were free a moment ago: where another took one of them
+        meanwhile, on others."""
+        for left in reversed(range(STARTS)):
+            try:
+                return self._start()
+            except RuntimeError:
+                if not left:
+                    raise
+        raise AssertionError("it is started at least once")
+
+    def _start(self) -> "S3":
+        # Who looks at what is stored looks there.
+        self.__dict__.pop("client", None)
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         credentials = [{"accessKey": ACCESS, "secretKey": SECRET}]
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -70,7 +89,7 @@ class S3:
         command += [f"-{name}={port}" for name, port in ports.items()]
         command += ["-s3.iam=false", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
         command += ["-volume.max=400", "-master.volumeSizeLimitMB=64"]
-        log = (self.folder / "log").open("wb")
+        log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
         log.close()
         deadline = time.monotonic() + START_S
@@ -78,7 +97,10 @@ class S3:
             try:
                 self.client.create_bucket(Bucket="ready")
                 self.client.put_object(Bucket="ready", Key="ready", Body=b"ready")
-                return self
+                if self.process.poll() is None:
+                    return self
+                self.stop()
+                raise RuntimeError("another S3 server answers there")
             except (BotoCoreError, ClientError) as error:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     self.stop()

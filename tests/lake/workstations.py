@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -171,9 +172,25 @@ class Workstation:
     # --- sshd
 
     def start(self) -> subprocess.Popen:
+        (self.folder / "sshd.pid").unlink(missing_ok=True)
         within = ["ip", "netns", "exec", self.network.namespace(self.number)]
         command = [*within, SSHD, "-f", self.folder / "sshd_config", "-E", self.folder / "log"]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def serves(self, started: subprocess.Popen) -> None:
+        """Waits for it: sshd goes into the background before it listens, and writes its
+        number after."""
+        if started.wait() != 0:
+            raise RuntimeError(f"sshd does not start: {started.args}")
+        number, until = self.folder / "sshd.pid", time.monotonic() + 60
+        while not (number.exists() and number.read_text().endswith("\n")):
+            if time.monotonic() > until:
+                raise RuntimeError(f"sshd does not listen: see {self.folder}/log")
+            time.sleep(0.02)
+
+    def serve(self) -> None:
+        """Starts it, and waits until it listens."""
+        self.serves(self.start())
 
     def lets_in(self, whoever_has_the_key: bool) -> None:
         self.is_touched = True
@@ -204,7 +221,7 @@ class Workstation:
             self.sealed.pop(path)
         self.offer()
         if not self.network.processes(self.number):
-            self.start().wait()
+            self.serve()
         self.is_touched = False
 
 
@@ -233,9 +250,8 @@ class Fleet:
             pseudonym = f"recording-{sha256(path)[:12]}"
             link = links.get(numbers[place])
             self.all.append(self._workstation(place, numbers[place], pseudonym, datasets[pseudonym], lines[pseudonym], link))
-        for started in [each.start() for each in self.all]:
-            if started.wait() != 0:
-                raise RuntimeError(f"sshd does not start: {started.args}")
+        for each, started in [(each, each.start()) for each in self.all]:
+            each.serves(started)
         self.known_hosts = self.folder / "known_hosts"
         self.known_hosts.write_text("".join(self._known(each) for each in self.all))
 
