@@ -141,11 +141,11 @@ async fn without_a_key_nothing_comes_in_place_of_what_cannot_be_taken_out() {
     record.write(&lake.place).await.unwrap();
     fs::write(lake.root.path().join(&new.path), "new").unwrap();
     let (_, locked, record) =
-        taken_out(&lake, Keyring::default(), &[new.clone()], &tombstones).await;
+        taken_out(&lake, Keyring::default(), std::slice::from_ref(&new), &tombstones).await;
     assert!(locked.is_some() && record.tombstones.is_empty());
     // With a key both go, and the new one comes alone.
     let (plan, locked, record) =
-        taken_out(&lake, ring(&[team()]), &[new.clone()], &tombstones).await;
+        taken_out(&lake, ring(&[team()]), std::slice::from_ref(&new), &tombstones).await;
     assert!(locked.is_none(), "{locked:?}");
     assert_eq!((plan.fetch, record.tombstones.len()), (vec![new.clone()], 1));
     let left = record.files.values().flat_map(|file| &file.sources);
