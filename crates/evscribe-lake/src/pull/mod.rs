@@ -15,6 +15,7 @@ mod arrive;
 mod claims;
 mod error;
 mod fetch;
+mod forgetting;
 mod host;
 mod list;
 mod offer;

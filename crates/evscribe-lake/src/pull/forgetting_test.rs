@@ -2,15 +2,18 @@
 //! happened before.
 
 use std::collections::HashMap;
-use std::fs;
 use std::time::Duration;
 
 use evscribe_sink::crypt::Keyring;
 use evscribe_sink::{SealedFile, Tombstone};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::super::claims::Claims;
-use super::super::offer::Offer;
+use super::super::list::Entry;
+use super::super::plan::plan;
+use super::super::report::HostReport;
+use super::super::run::Run;
 use super::super::ssh::Ssh;
 use super::*;
 use crate::tests::lakes::{Lake, for_team, ring, sitting, team};
@@ -72,6 +75,7 @@ async fn taken_out(
     };
     let files = offered.iter().map(|file| (file.path.clone(), file.clone())).collect();
     let offer = Offer { host: "ab01".into(), files, ..Offer::default() };
+    host.look_for(&offer).await.unwrap();
     let mut plan = plan(&host.record, &offer, tombstones, &run.erased);
     let stage = Stage::open(lake.place.work(), NAME).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -110,6 +114,28 @@ async fn merged() -> (Lake, Vec<Vec<SealedFile>>) {
     merge((&lake.place, &held), &Merging::default(), &lake.sealing().await).await.unwrap();
     held.release().await;
     (lake, files)
+}
+
+#[tokio::test]
+async fn a_file_that_the_lake_lost_comes_again_while_it_is_offered() {
+    let (lake, merged) = merged().await;
+    let files = lake.pull(&sitting("ab01", "cafe", 60_000), for_team()).await;
+    let (lost, gone) = (of("events", &files), of("touch", &files));
+    for file in [&lost, &gone] {
+        fs::remove_file(lake.root.path().join(&file.path)).unwrap();
+    }
+    let offered: Vec<_> = files.iter().chain(merged.iter().flatten()).cloned().collect();
+    let tombstones = [tombstone(&gone, None)];
+    let (plan, locked, record) = taken_out(&lake, Keyring::default(), &offered, &tombstones).await;
+    assert!(locked.is_none(), "{locked:?}");
+    assert_eq!(
+        plan.fetch,
+        std::slice::from_ref(&lost),
+        "that one alone, and nothing that is forgotten"
+    );
+    assert!(!record.files.contains_key(&lost.path), "until it is there again");
+    let (plan, ..) = taken_out(&lake, Keyring::default(), &[], &tombstones).await;
+    assert_eq!(plan.fetch, []);
 }
 
 fn times(rows: &[String], table: &str) -> usize {
