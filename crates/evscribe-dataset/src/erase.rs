@@ -1,7 +1,6 @@
 //! `evscribe-data erase`: everything of a person goes out of a lake.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +12,7 @@ use serde_json::json;
 
 use crate::args::KeyArgs;
 use crate::held::LakeArgs;
+use crate::whole::Whole;
 
 /// It is not proven that nothing is left.
 const NOT_PROVEN: u8 = 3;
@@ -29,7 +29,7 @@ pub(crate) struct EraseArgs {
     subjects: Vec<String>,
     #[command(flatten)]
     keys: KeyArgs,
-    /// Write the receipts there, too, as JSON.
+    /// Write the receipts there, too, as JSON: whole, and only yours to read.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
     /// Do not ask.
@@ -40,6 +40,8 @@ pub(crate) struct EraseArgs {
 pub(crate) fn run(args: &EraseArgs, as_json: bool) -> Result<ExitCode> {
     let subjects: BTreeSet<String> = args.subjects.iter().cloned().collect();
     let keyring = args.keys.keyring()?;
+    // Said before anything is erased; what is there stays until the receipts are.
+    args.receipt.as_deref().map(Whole::begin).transpose()?;
     if !args.yes {
         ask(&subjects)?;
     }
@@ -55,13 +57,12 @@ pub(crate) fn run(args: &EraseArgs, as_json: bool) -> Result<ExitCode> {
             receipts.iter().try_for_each(|receipt| print(&mut out, receipt))?;
         }
         if let Some(path) = &args.receipt {
-            let text = format!("{told:#}\n");
-            fs::write(path, text).with_context(|| {
-                format!(
-                    "what was to be erased is erased, but {} cannot be written; run this again",
-                    path.display()
-                )
-            })?;
+            let written = Whole::begin(path).and_then(|whole| {
+                writeln!(whole.file(), "{told:#}")?;
+                whole.finish()
+            });
+            written
+                .context("what was to be erased is erased, but run this again for its receipt")?;
         }
         Ok(if proven { ExitCode::SUCCESS } else { ExitCode::from(NOT_PROVEN) })
     })

@@ -9,6 +9,7 @@ mod merge;
 mod pull;
 mod query;
 mod verify;
+mod whole;
 
 use std::process::ExitCode;
 

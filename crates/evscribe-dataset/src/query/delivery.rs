@@ -2,20 +2,20 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use tempfile::NamedTempFile;
 
 use super::output::Sink;
+use crate::whole::Whole;
 
 /// Where rows go.
 #[derive(Debug)]
 pub(super) enum Delivery {
     /// To the file, once all of them are in it.
-    File { path: PathBuf, hidden: NamedTempFile },
+    File(Whole),
     /// To standard output, once all of them are there.
     Spooled(File),
     /// To standard output, as they come.
@@ -37,11 +37,7 @@ impl Delivery {
                 false => Ok(Self::Direct),
             };
         };
-        let hidden = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .tempfile_in(folder(path))
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-        Ok(Self::File { path: path.to_owned(), hidden })
+        Ok(Self::File(Whole::begin(path)?))
     }
 
     /// A sink for the rows; `is_closed` is set where nobody reads them any more.
@@ -50,7 +46,7 @@ impl Delivery {
     /// Where the file cannot be opened again.
     pub(super) fn sink(&self, is_closed: &Arc<AtomicBool>) -> Result<Sink> {
         let inner: Sink = match self {
-            Self::File { hidden, .. } => Box::new(io::BufWriter::new(hidden.reopen()?)),
+            Self::File(whole) => Box::new(io::BufWriter::new(whole.file().reopen()?)),
             Self::Spooled(file) => Box::new(io::BufWriter::new(file.try_clone()?)),
             Self::Direct => Box::new(io::BufWriter::new(io::stdout())),
         };
@@ -63,12 +59,7 @@ impl Delivery {
     /// Where that is not possible; a file of that name is then as it was.
     pub(super) fn deliver(self) -> Result<()> {
         match self {
-            Self::File { path, hidden } => {
-                let done = hidden.as_file().sync_all();
-                done.and_then(|()| hidden.persist(&path).map_err(|error| error.error))
-                    .and_then(|_| File::open(folder(&path))?.sync_all())
-                    .with_context(|| format!("{} cannot be written", path.display()))?;
-            }
+            Self::File(whole) => whole.finish()?,
             Self::Spooled(mut file) => {
                 file.rewind()?;
                 io::copy(&mut file, &mut io::stdout().lock())?;
@@ -77,10 +68,6 @@ impl Delivery {
         }
         Ok(())
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Remembers that nobody reads any more, whatever the writer above makes of that
