@@ -23,6 +23,8 @@ mod reader;
 mod report;
 mod session;
 mod source;
+mod spill;
+mod stop;
 mod table;
 
 use std::io::{IsTerminal, Read};
@@ -43,6 +45,7 @@ use delivery::Delivery;
 use lake::Lake;
 use output::{Format, Output};
 use source::Source;
+use stop::Stop;
 
 /// Memory of a query, where nothing else is said.
 const MEMORY_MIB: usize = 1024;
@@ -69,7 +72,7 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
     /// Write into this file, which appears once it is whole. It is not encrypted,
-    /// and only yours to read.
+    /// and only yours to read; Ctrl-C leaves nothing of it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Leave out the files that cannot be read, name them on standard error, and
@@ -80,8 +83,9 @@ pub(crate) struct QueryArgs {
     /// files of the temporary folder.
     #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB)]
     memory_mib: usize,
-    /// The temporary folder: what is put there is not encrypted. The default is
-    /// $TMPDIR or /var/tmp.
+    /// The temporary folder: what is put there is not encrypted, and has no name
+    /// there, so that it goes however the query ends. The default is $TMPDIR or
+    /// /var/tmp.
     #[arg(long, value_name = "DIR")]
     temp: Option<PathBuf>,
 }
@@ -103,16 +107,16 @@ pub(crate) fn run(args: &QueryArgs, as_json: bool) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let is_closed = Arc::new(AtomicBool::new(false));
     let outcome = runtime.block_on(query(args, as_json, &is_closed));
-    // Whatever is under way still is not waited for.
+    // Whatever is under way still is not waited for: nothing of it has a name.
     runtime.shutdown_background();
     // A reader that closed the pipe has seen enough.
     if is_closed.load(Ordering::Relaxed) {
         return Ok(ExitCode::SUCCESS);
     }
-    outcome.map(|()| ExitCode::SUCCESS)
+    outcome
 }
 
-async fn query(args: &QueryArgs, as_json: bool, is_closed: &Arc<AtomicBool>) -> Result<()> {
+async fn query(args: &QueryArgs, as_json: bool, is_closed: &Arc<AtomicBool>) -> Result<ExitCode> {
     let format = args.format.unwrap_or(if as_json { Format::Json } else { Format::Table });
     ensure!(
         !format.is_binary() || args.out.is_some() || !std::io::stdout().is_terminal(),
@@ -136,19 +140,35 @@ async fn query(args: &QueryArgs, as_json: bool, is_closed: &Arc<AtomicBool>) -> 
     });
     let context = session::context(&lake, args.memory_mib, &temp)?;
     let plan = plan(&context, &sql).await?;
-    let rows = loop {
-        let delivery = Delivery::to(args.out.as_deref(), args.skip_bad, &temp)?;
-        let output = delivery.sink(is_closed)?;
-        let rows = answer(&context, plan.clone(), format, output).await?;
-        // Once more without the files that turned out bad in the middle.
-        if lake.was_tainted() {
-            continue;
+    let rows = async {
+        loop {
+            let delivery = Delivery::to(args.out.as_deref(), args.skip_bad, &temp)?;
+            let output = delivery.sink(is_closed)?;
+            let rows = answer(&context, plan.clone(), format, output).await?;
+            // Once more without the files that turned out bad in the middle.
+            if !lake.was_tainted() {
+                delivery.deliver()?;
+                break anyhow::Ok(rows);
+            }
         }
-        delivery.deliver()?;
-        break rows;
+    };
+    let rows = match &args.out {
+        // Nothing that has a name is written: a signal may end this as ever.
+        None => rows.await?,
+        Some(out) => {
+            let stop = Stop::listen().context("signals cannot be caught")?;
+            tokio::select! {
+                rows = rows => rows?,
+                code = stop.asked() => {
+                    eprintln!("evscribe-data: stopped: nothing was written to {}", out.display());
+                    return Ok(ExitCode::from(code));
+                }
+            }
+        }
     };
     let is_explained = matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
-    report::print(&lake, rows, is_explained, as_json)
+    report::print(&lake, rows, is_explained, as_json)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn plan(context: &SessionContext, sql: &str) -> Result<LogicalPlan> {

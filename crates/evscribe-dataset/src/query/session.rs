@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -13,6 +13,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use evscribe_sink::Table;
 
 use super::lake::Lake;
+use super::spill::Spills;
 use super::table::{LakeTable, STORE};
 
 /// Memory that a partition of a query wants at least.
@@ -39,13 +40,14 @@ const CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 pub(super) fn context(lake: &Arc<Lake>, memory_mib: usize, temp: &Path) -> Result<SessionContext> {
     let memory = memory_mib.saturating_mul(1 << 20);
     let pool = FairSpillPool::new(memory);
-    let disk = DiskManagerBuilder::default()
-        .with_mode(DiskManagerMode::Directories(vec![temp.to_owned()]));
+    let spills = Spills::below(temp)
+        .with_context(|| format!("{} cannot be used for what is too large", temp.display()))?;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, CONSUMERS)))
-        .with_disk_manager_builder(disk)
-        .build_arc()
-        .with_context(|| format!("{} cannot be used for what is too large", temp.display()))?;
+        .with_disk_manager_builder(
+            DiskManagerBuilder::default().with_temp_file_factory(Arc::new(spills)),
+        )
+        .build_arc()?;
     let url = ObjectStoreUrl::parse(STORE)?;
     runtime.register_object_store(url.as_ref(), Arc::clone(&lake.source.store));
 

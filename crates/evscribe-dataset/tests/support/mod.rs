@@ -77,15 +77,18 @@ pub(crate) fn query(place: &Path, sql: &str, extra: &[impl AsRef<OsStr>]) -> Sai
 
 /// `evscribe-data query ARGS`.
 pub(crate) fn ask(args: &[impl AsRef<OsStr>]) -> Said {
-    let output = Command::new(env!("CARGO_BIN_EXE_evscribe-data"))
-        .arg("query")
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output = command(args).output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     assert!(!err.contains("panicked"), "{err}");
     Said { code: output.status.code(), out: output.stdout, err }
+}
+
+/// `evscribe-data query ARGS`, to be run; signals end it, whoever started the tests.
+pub(crate) fn command(args: &[impl AsRef<OsStr>]) -> Command {
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT,TERM", env!("CARGO_BIN_EXE_evscribe-data"), "query"]);
+    command.args(args).stdin(Stdio::null());
+    command
 }
 
 /// The one value that the query has.
