@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 
 import pyarrow.dataset as ds
@@ -22,12 +23,13 @@ LATER = "2026-11-20T01:00:00Z"
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory):
-    """Two workstations, of which the first sealed two segments of one day."""
+    """Two workstations, of which the first sealed two segments of one day, at two levels."""
     made = Fleet(2, longer={})
     first = made.all[0]
     again = tmp_path_factory.mktemp("again") / "dataset"
     recording = made.folder / "recordings" / "0.evemu"
-    evscribe("import", recording, "--out", again, "--started-at", LATER, "--recipient", made.team.with_suffix(".pub"))
+    how = ["--started-at", LATER, "--level", "full", "--recipient", made.team.with_suffix(".pub")]
+    evscribe("import", recording, "--out", again, *how)
     for line in json_lines(again / "manifest.jsonl")[1:]:
         place = first.folder / "sealed" / line["path"]
         (again / line["path"]).rename(place)
@@ -77,6 +79,13 @@ def parts(lake) -> list[tuple]:
     return sorted(map(json.loads, printed(lake, PARTS).splitlines()), key=lambda part: part[1:])
 
 
+def levels(lake) -> list[str]:
+    """Of events, as a query reports them."""
+    ask = [EVSCRIBE_DATA, "query", lake, "SELECT count(*) FROM events", "--json"]
+    report = subprocess.run(ask, capture_output=True, text=True, check=True).stderr
+    return sorted(json.loads(report)["levels"])
+
+
 def it_reads_the_same_of_merged_files(lake):
     before = {table: engines.pyarrow_reads(lake, table) for table in TABLES}
     many, apart, windows = files(lake), parts(lake), printed(lake, WINDOWS)
@@ -85,6 +94,8 @@ def it_reads_the_same_of_merged_files(lake):
     for table, expected in before.items():
         for reader, read in (engines.READERS | {"datafusion": engines.datafusion_reads}).items():
             assert read(lake, table) == expected, (table, reader)
+    # What was kept of the merged rows is said, as of files of one level.
+    assert levels(lake) == ["keys=class pointer=full", "keys=full pointer=full"]
     # Boot time and windows come part by part, each by its own anchor.
     together = parts(lake)
     assert len({path for path, *_ in together}) == len({path for path, *_ in apart}) - 1
@@ -98,8 +109,18 @@ def it_lets_a_training_set_see_that_somebody_was_erased(fleet, lake):
     changed = f"import json; from made_of import changed; print(json.dumps(changed(json.loads({before!r}))))"
     assert json.loads(printed(lake, changed)) == []
     subject = ds.dataset(lake / "events").head(1, columns=["subject"])["subject"][0].as_py()
-    said(EVSCRIBE_DATA, "erase", lake, "--subject", subject, "--yes")
+    receipt, kept = lake.parent / "receipt.json", lake.parent / "kept.json"
+    receipt.write_text("the proof of another")
+    kept.hardlink_to(receipt)
+    said(EVSCRIBE_DATA, "erase", lake, "--subject", subject, "--yes", "--receipt", receipt)
+    # It came as a whole, in the place of the earlier one, which nothing was written into.
+    assert json.loads(receipt.read_text())["proven"]
+    assert kept.read_text() == "the proof of another"
     gone = [path for path in json.loads(before) if f"/host={subject}/" in path]
     assert 0 < len(gone) < len(json.loads(before))
     assert json.loads(printed(lake, changed)) == gone
+    # What cannot be proven afterwards is not begun.
+    refused = [EVSCRIBE_DATA, "erase", lake, "--subject", "other", "--yes", "--receipt", lake]
+    done = subprocess.run(refused, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "is no regular file" in done.stderr
     assert subject not in engines.pyarrow_reads(lake, "events")["words"]["subject"]

@@ -274,3 +274,24 @@ fn files_of_several_levels_get_a_note() {
     let report = query(root.path(), COUNT, &["--json"]).succeeds().report();
     assert_eq!(report["levels"].as_object().unwrap().len(), 2, "{report}");
 }
+
+#[test]
+fn a_merged_file_has_the_levels_of_its_sources() {
+    let root = tempfile::tempdir().unwrap();
+    let files = seal(root.path(), whose("ab01", 0), AtRest::Plain, &session());
+    let path = events(root.path(), &files);
+    let levels = || query(root.path(), COUNT, &["--json"]).succeeds().report()["levels"].clone();
+    let one = "[{\"path\":\"a\",\"rows\":3},{\"path\":\"b\",\"rows\":4}]";
+    again(&path, same, ("evscribe.sources", Some(one)));
+    assert_eq!(levels(), serde_json::json!({ "keys=class pointer=full": 1 }));
+    again(&path, same, ("evscribe.level", None));
+    query(root.path(), COUNT, &NO).fails_with(&[path.to_str().unwrap(), "say no level"]);
+    let several = "[{\"path\":\"a\",\"level\":\"keys=full pointer=full\"},\
+                    {\"path\":\"b\",\"level\":\"keys=off pointer=full\"}]";
+    again(&path, same, ("evscribe.sources", Some(several)));
+    let expected = serde_json::json!({ "keys=full pointer=full": 1, "keys=off pointer=full": 1 });
+    assert_eq!(levels(), expected);
+    query(root.path(), COUNT, &NO).succeeds().says(&["note: ", "keys=full", "keys=off"]);
+    again(&path, same, ("evscribe.sources", Some("{}")));
+    query(root.path(), COUNT, &NO).fails_with(&["`evscribe.sources`, cannot be read"]);
+}

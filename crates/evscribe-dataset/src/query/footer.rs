@@ -1,5 +1,6 @@
 //! The footer of one file, opened and checked: whether it is what its place says.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use datafusion::parquet::file::statistics::Statistics;
 use evscribe_sink::crypt::{Keyring, data_key_of};
 use evscribe_sink::{SCHEMA_VERSION, SinkError};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde::Deserialize;
 
 use super::fault::{Fault, GAVE_UP, guarded};
 use super::listing::Found;
@@ -29,7 +31,8 @@ const DAY_US: i64 = 86_400_000_000;
 /// What a footer says.
 #[derive(Clone, Debug)]
 pub(super) struct Footer {
-    pub(super) level: String,
+    /// One; several where files of several levels were merged.
+    pub(super) levels: BTreeSet<String>,
     pub(super) rows: usize,
     /// First and last time, µs, where the footer says them.
     pub(super) times: Option<(i64, i64)>,
@@ -144,10 +147,30 @@ pub(super) fn check(found: &Found, metadata: &ParquetMetaData) -> Result<Footer,
     if times.is_some_and(|(first, last)| first < day || last >= day.saturating_add(DAY_US)) {
         return Err("it stands at a wrong place: it has rows of another day".into());
     }
-    let level = get("evscribe.level")?;
+    let levels = match get("evscribe.sources") {
+        Ok(sources) => levels(&sources, get("evscribe.level").ok())?,
+        Err(_) => BTreeSet::from([get("evscribe.level")?]),
+    };
     let rows: i64 = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).sum();
     let rows = usize::try_from(rows).map_err(|_| "its number of rows is below zero")?;
-    Ok(Footer { level, rows, times })
+    Ok(Footer { levels, rows, times })
+}
+
+/// One element of `evscribe.sources`, as far as a query needs it.
+#[derive(Deserialize)]
+struct SourceNote {
+    /// Where the sources differ in it.
+    level: Option<String>,
+}
+
+/// The levels of a merged file, of which `common` stands for those that say none.
+fn levels(sources: &str, common: Option<String>) -> Result<BTreeSet<String>, String> {
+    let notes: Vec<SourceNote> = serde_json::from_str(sources)
+        .map_err(|_| "what it was merged of, its `evscribe.sources`, cannot be read")?;
+    let levels = notes.into_iter().map(|note| note.level.or_else(|| common.clone()));
+    let levels: Option<BTreeSet<String>> = levels.collect();
+    let levels = levels.filter(|levels| !levels.is_empty());
+    levels.ok_or_else(|| "it was merged of files that say no level".into())
 }
 
 fn check_columns(found: &Found, metadata: &ParquetMetaData) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! What the tables of one query share: the files, the keys, and the book of what
 //! was read and what could not be.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::error::{DataFusionError, Result};
@@ -46,7 +46,7 @@ struct Book {
 pub(super) struct Good {
     pub(super) rows: usize,
     pub(super) times: Option<(i64, i64)>,
-    level: Arc<str>,
+    levels: Arc<BTreeSet<String>>,
 }
 
 /// What one use of a table in a query came to.
@@ -128,7 +128,7 @@ impl Lake {
         let metadata = footer::load(&self.source.store, &found.meta, &self.keys).await?;
         let footer = footer::check(found, &metadata).map_err(Fault::File)?;
         let mut book = self.book();
-        let good = Good { rows: footer.rows, times: footer.times, level: footer.level.into() };
+        let good = Good { rows: footer.rows, times: footer.times, levels: Arc::new(footer.levels) };
         book.good.insert(place.to_owned(), good.clone());
         let bytes = metadata.memory_size();
         if book.kept_bytes + bytes <= KEPT_BYTES {
@@ -205,11 +205,12 @@ impl Lake {
         self.book().scans.clone()
     }
 
-    /// How many of the files that were read have which level.
+    /// How many of the files that were read have which level; one that was merged may
+    /// have several.
     pub(super) fn levels(&self) -> BTreeMap<String, usize> {
         let mut levels = BTreeMap::new();
-        for good in self.book().good.values() {
-            *levels.entry(good.level.to_string()).or_default() += 1;
+        for level in self.book().good.values().flat_map(|good| good.levels.iter()) {
+            *levels.entry(level.clone()).or_default() += 1;
         }
         levels
     }

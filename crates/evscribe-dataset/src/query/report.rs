@@ -42,7 +42,7 @@ pub(super) fn print(lake: &Lake, rows: u64, is_explained: bool, as_json: bool) -
             levels.iter().map(|(level, files)| format!("{level} in {files} files")).collect();
         writeln!(
             say,
-            "note: not all files were kept at the same level, so what is null in some is \
+            "note: not everything was kept at the same level, so what is null in some is \
              there in others: {}",
             counts.join(", ")
         )?;
