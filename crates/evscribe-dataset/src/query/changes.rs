@@ -1,6 +1,7 @@
-//! Whether what was listed is being changed. In a folder a change is seen whole or
-//! not at all; in S3 files that are being merged are there beside what comes of
-//! them, and a query would count their rows twice.
+//! Whether what was listed is being changed. Where folders can change places a
+//! change is seen whole or not at all; in S3, and in a folder of a file system that
+//! cannot do that, files that are being merged are there beside what comes of them,
+//! and a query would count their rows twice.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -24,6 +25,8 @@ struct Intent {
     partition: String,
     remove: BTreeSet<String>,
     add: BTreeMap<String, IgnoredAny>,
+    /// Whether folders change places.
+    is_swap: bool,
 }
 
 /// Refuses files of which some are about to be replaced by others of them.
@@ -33,9 +36,6 @@ struct Intent {
 /// # Errors
 /// What is being changed.
 pub(super) async fn check(source: &Source, files: &[Found]) -> Result<()> {
-    if source.is_folder() {
-        return Ok(());
-    }
     let listed: HashSet<&str> = files.iter().map(|file| file.meta.location.as_ref()).collect();
     let said: Vec<_> = source.store.list(Some(&Path::from(INTENTS))).try_collect().await?;
     let read = |said: object_store::ObjectMeta| async move {
@@ -51,7 +51,9 @@ pub(super) async fn check(source: &Source, files: &[Found]) -> Result<()> {
         let intent = intent.map_err(|error| DataFusionError::External(Box::new(error)))?;
         let is_twice = |intent: &Intent| {
             let is_listed = |path: &String| listed.contains(path.as_str());
-            intent.remove.iter().any(is_listed) && intent.add.keys().any(is_listed)
+            !intent.is_swap
+                && intent.remove.iter().any(is_listed)
+                && intent.add.keys().any(is_listed)
         };
         if let Some(intent) = intent.filter(is_twice) {
             let file = source.shown(&intent.partition);

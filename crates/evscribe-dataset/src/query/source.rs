@@ -90,11 +90,6 @@ impl Source {
         Ok(names.any(|name| Table::named(name).is_some() || BESIDE.contains(&name)))
     }
 
-    /// Whether it is a folder of this machine.
-    pub(super) const fn is_folder(&self) -> bool {
-        matches!(self.root, Root::Folder(_))
-    }
-
     /// A place as people name it.
     pub(super) fn shown(&self, place: &str) -> String {
         match &self.root {
