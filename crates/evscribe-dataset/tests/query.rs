@@ -9,6 +9,7 @@ use std::path::Path;
 
 use evscribe_sink::crypt::AtRest;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::json;
 use support::*;
 
 const NO: [&str; 0] = [];
@@ -49,6 +50,15 @@ fn every_form_has_the_same_rows_and_times_stay_microseconds_of_utc() {
     assert!(arrow.out.starts_with(b"ARROW1") && arrow.out.ends_with(b"ARROW1"));
 
     let now = root.path().join("now.parquet");
+    let zoned = "SELECT host, array_agg(time AT TIME ZONE 'Europe/Berlin') AS times FROM events \
+                 WHERE kind = 'motion' GROUP BY host ORDER BY host";
+    let rows = query(root.path(), zoned, &["--format", "json"]).succeeds().rows();
+    let first = rows[0]["times"].to_string();
+    assert!(first.contains("2026-11-23T22:16:40.002000+01:00"), "{first}");
+    let utc = zoned.replace(" AT TIME ZONE 'Europe/Berlin'", "");
+    let rows = query(root.path(), &utc, &["--format", "json"]).succeeds().rows();
+    assert!(rows[0]["times"].to_string().contains("2026-11-23T21:16:40.002000Z"));
+
     query(
         root.path(),
         "SELECT now() AS n",
@@ -225,6 +235,53 @@ fn nothing_can_be_changed_and_errors_of_sql_say_what_is_wrong() {
         query(&root.path().join(place), "SELECT 1", &NO).fails_with(&[place, words]);
     }
     query(Path::new("ftp://x/y"), "SELECT 1", &NO).fails_with(&["ftp:// is not known"]);
+}
+
+#[test]
+fn columns_of_one_name_are_for_people_only() {
+    let root = tempfile::tempdir().unwrap();
+    four(root.path());
+    let sql = "SELECT * FROM events JOIN devices USING (host, device)";
+    for format in ["csv", "json", "parquet", "arrow"] {
+        query(root.path(), sql, &["--format", format])
+            .fails_with(&["two columns are called `time`", "devices.time AS other"]);
+    }
+    let table = query(root.path(), sql, &NO).succeeds();
+    assert_eq!(table.text().lines().nth(1).unwrap().matches(" time ").count(), 2);
+    let named = "SELECT events.time, devices.time AS other FROM events \
+                 JOIN devices USING (host, device)";
+    let rows = query(root.path(), named, &["--format", "json"]).succeeds().rows();
+    assert!(rows[0]["time"].is_string() && rows[0]["other"].is_string(), "{}", rows[0]);
+}
+
+#[test]
+fn a_change_that_shows_rows_twice_is_waited_for_in_a_folder_too() {
+    let root = tempfile::tempdir().unwrap();
+    let files = four(root.path());
+    let [old, new] = [0, 1].map(|at| {
+        let mut events = files.iter().filter(|file| file.path.starts_with("events/"));
+        events.nth(at).unwrap().path.clone()
+    });
+    let intents = root.path().join("_evscribe/intents");
+    let told = |is_swap: bool, remove: &str, add: &str| {
+        let intent = json!({
+            "version": 1, "host": "ab01", "partition": "events/date=2026-11-23/host=ab01",
+            "remove": [remove], "add": { add: {} }, "is_swap": is_swap,
+        });
+        fs::create_dir_all(&intents).unwrap();
+        fs::write(intents.join("ab01.json"), intent.to_string()).unwrap();
+    };
+    let sql = "SELECT count(*) FROM events";
+    told(false, &old, &new);
+    query(root.path(), sql, &NO).fails_with(&["host=ab01", "ask again in a moment"]);
+    // Of other files, and of folders that change places: nothing is there twice.
+    assert_eq!(value(root.path(), &format!("{sql} WHERE host = 'cd02'"), &[]), "14");
+    told(false, &old, "events/date=2026-11-23/host=ab01/comes.parquet");
+    assert_eq!(value(root.path(), sql, &[]), "28");
+    told(true, &old, &new);
+    assert_eq!(value(root.path(), sql, &[]), "28");
+    fs::remove_dir_all(&intents).unwrap();
+    assert_eq!(value(root.path(), sql, &[]), "28");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What comes out of a query, in one of several forms.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::compute::cast;
@@ -76,8 +77,19 @@ impl Output {
     /// Begins to write rows of `schema`.
     ///
     /// # Errors
-    /// Where the form cannot hold such rows, or nothing more can be written.
+    /// Where the form cannot hold such rows, or nothing more can be written; where two
+    /// columns have one name, but in a table for people.
     pub(super) fn begin(format: Format, schema: &Schema, mut sink: Sink) -> Result<Self> {
+        let mut names = HashSet::new();
+        let twice = schema.fields().iter().find(|field| !names.insert(field.name()));
+        if let Some(field) = twice.filter(|_| format != Format::Table) {
+            // A reader of them would take the one for the other, or fail.
+            bail!(
+                "two columns are called `{0}`: name the columns that you want, and give one of \
+                 them another name, as in SELECT events.{0}, devices.{0} AS other",
+                field.name()
+            );
+        }
         let schema = written(schema, format);
         let form = match format {
             Format::Table => Form::Table { sink, waiting: Vec::new(), rows: 0, is_first: true },
@@ -181,11 +193,32 @@ fn print(sink: &mut Sink, schema: &SchemaRef, rows: &[RecordBatch]) -> Result<()
 
 /// How times with a zone are written: those of our tables are of UTC.
 fn zoned(schema: &Schema) -> &'static str {
-    let is_utc = |field: &Arc<Field>| match field.data_type() {
-        DataType::Timestamp(_, Some(zone)) => zone.as_ref() == UTC,
+    let are_utc = schema.fields().iter().all(|field| has_utc_only(field.data_type()));
+    if are_utc { TIME_UTC } else { TIME_ZONE }
+}
+
+/// Whether each time with a zone is of UTC, at any depth.
+fn has_utc_only(kind: &DataType) -> bool {
+    match kind {
+        DataType::Timestamp(_, Some(zone)) => is_utc(zone),
+        DataType::Dictionary(_, values) => has_utc_only(values),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::RunEndEncoded(_, item)
+        | DataType::Map(item, _) => has_utc_only(item.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| has_utc_only(field.data_type())),
+        DataType::Union(fields, _) => {
+            fields.iter().all(|(_, field)| has_utc_only(field.data_type()))
+        }
         _ => true,
-    };
-    if schema.fields().iter().all(is_utc) { TIME_UTC } else { TIME_ZONE }
+    }
+}
+
+fn is_utc(zone: &str) -> bool {
+    [UTC, "+00:00", "Z"].contains(&zone)
 }
 
 /// The types that are written: times in microseconds of UTC, strings as every
@@ -195,8 +228,7 @@ fn written(schema: &Schema, format: Format) -> SchemaRef {
     let field = |field: &Arc<Field>| {
         let kind = match field.data_type() {
             DataType::Timestamp(_, zone) => {
-                let is_utc = zone.as_deref().is_some_and(|zone| zone == "+00:00" || zone == "Z");
-                let zone = if is_utc { Some(UTC.into()) } else { zone.clone() };
+                let zone = zone.clone().map(|zone| if is_utc(&zone) { UTC.into() } else { zone });
                 DataType::Timestamp(TimeUnit::Microsecond, zone)
             }
             DataType::Utf8View => DataType::Utf8,
