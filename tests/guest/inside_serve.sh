@@ -52,6 +52,10 @@ acknowledges() {
 offers() { find /var/lib/evscribe/outbox -name '*.parquet' | grep -q .; }
 offers_nothing() { ! offers; }
 
+# Whether rsync runs for anybody; it has come that far once it has the outbox open.
+is_served() { pgrep -u evscribe-pull -x rsync >/dev/null; }
+is_not_served() { ! is_served; }
+
 # All that ann did so far is in sealed files.
 sealed() { bus ann MyFiles >/dev/null; }
 

@@ -117,7 +117,12 @@ until_true 10 collects
 pulls released lake
 say "paused and held"
 
-# --- what is forgotten is out of it before ann is told
+# --- what is forgotten is out of it before ann is told; what comes in its place is noted
+# for whoever is served, also where the service was started anew under them
+sleep 100000 | $(way other) -T $there rsync --server --sender -re.iLsfxCIvu . . >/dev/null 2>&1 &
+until_true 20 is_served
+systemctl restart evscribed
+until_true 20 collects
 snapshot before-forget
 python3 - $scratch/at/before-forget/outbox.jsonl >$scratch/span <<'PYTHON'
 import json, sys
@@ -131,12 +136,15 @@ PYTHON
 as ann evscribe forget --from "$(sed -n 1p $scratch/span)" --until "$(sed -n 2p $scratch/span)" >$scratch/said/forget
 snapshot forgotten
 until_true 10 collects
+pkill -u evscribe-pull rsync
+until_true 10 is_not_served
 pulls forgotten lake
 
 # --- what was acknowledged by all who have it may go early, nothing else
 play two desk --seconds 8 --mouse-hz 125
 sealed
 sleep 3700
+snapshot unserved
 pulls second lake
 snapshot second
 drop_in early <<TOML
@@ -343,6 +351,20 @@ def it_hands_over_tombstones_and_what_is_left_at_once(guest):
         assert pulled.get(line["file"]) == line["sha256"] or line["file"] not in live(guest, "forgotten")
     again = [line for line in facts(guest, "second", "pulled") if line["puller"] == "lake" and line["file"] in changed(guest)]
     assert {line["sha256"] for line in again} >= {pulled[path] for path in changed(guest) if path in pulled}
+
+
+def it_notes_what_comes_on_offer_for_who_is_served_before_anybody_has_it(guest):
+    came = {path: sha256 for path, sha256 in served(guest, "forgotten").items() if path in changed(guest)}
+    before = {line["sha256"] for line in facts(guest, "before-forget", "pulled")}
+    noted = [line for line in facts(guest, "forgotten", "pulled") if line["sha256"] not in before]
+    assert came and {line["file"]: line["sha256"] for line in noted} == came
+    assert {line["puller"] for line in noted} == {"other"}
+
+
+def it_notes_nothing_for_who_is_served_no_more(guest):
+    came = set(served(guest, "unserved").values()) - set(served(guest, "forgotten").values())
+    noted = {line["sha256"] for line in facts(guest, "unserved", "pulled")}
+    assert came and not came & noted
 
 
 def it_keeps_until_all_who_have_a_file_acknowledged_it(guest):
