@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 
 use super::output::Sink;
+use super::spill::nameless;
 use crate::whole::Whole;
 
 /// Where rows go.
@@ -31,7 +32,7 @@ impl Delivery {
     pub(super) fn to(out: Option<&Path>, may_fail: bool, temp: &Path) -> Result<Self> {
         let Some(path) = out else {
             return match may_fail {
-                true => Ok(Self::Spooled(tempfile::tempfile_in(temp).with_context(|| {
+                true => Ok(Self::Spooled(nameless(temp).with_context(|| {
                     format!("{} cannot be used for what is too large", temp.display())
                 })?)),
                 false => Ok(Self::Direct),

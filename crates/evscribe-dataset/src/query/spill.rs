@@ -3,9 +3,9 @@
 //!
 //! Where a file system has no files without a name, they lose it at once.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +22,16 @@ use super::listing::external;
 /// Read at once.
 const CHUNK_BYTES: usize = 128 << 10;
 
+/// Such a file in `folder`, for its owner.
+///
+/// # Errors
+/// Where none can be made there.
+pub(super) fn nameless(folder: &Path) -> io::Result<File> {
+    let file = tempfile::tempfile_in(folder)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
 /// Makes such files in one folder.
 #[derive(Debug)]
 pub(super) struct Spills(PathBuf);
@@ -30,14 +40,14 @@ impl Spills {
     /// # Errors
     /// Where no file can be made in `folder`.
     pub(super) fn below(folder: &Path) -> io::Result<Self> {
-        tempfile::tempfile_in(folder)?;
+        nameless(folder)?;
         Ok(Self(folder.to_owned()))
     }
 }
 
 impl TempFileFactory for Spills {
     fn create_temp_file(&self, _: &str) -> Result<Arc<dyn SpillFile>> {
-        let file = Arc::new(tempfile::tempfile_in(&self.0)?);
+        let file = Arc::new(nameless(&self.0)?);
         Ok(Arc::new(Spill { file, bytes: Arc::default() }))
     }
 }
