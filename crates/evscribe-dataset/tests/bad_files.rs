@@ -91,6 +91,13 @@ fn moved(path: &Path, from: &str, to: &str) -> PathBuf {
     target
 }
 
+/// A footer that tells of 2^31 - 1 row groups and ends there.
+fn endless(path: &Path) {
+    let footer = b"\x15\x04\x19\x1c\x48\x01r\x00\x16\x02\x19\xfc\xff\xff\xff\xff\x07\x00";
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    fs::write(path, [b"PAR1", &footer[..], &length, b"PAR1"].concat()).unwrap();
+}
+
 type Harm = fn(&Path) -> PathBuf;
 
 fn on(path: &Path, harm: impl FnOnce(&Path)) -> PathBuf {
@@ -100,7 +107,8 @@ fn on(path: &Path, harm: impl FnOnce(&Path)) -> PathBuf {
 
 #[test]
 fn each_bad_file_is_named_and_the_rest_is_served_where_asked() {
-    let harms: [(&str, Harm, &str); 14] = [
+    let harms: [(&str, Harm, &str); 15] = [
+        ("endless", |path| on(path, endless), "its footer is not one"),
         ("foreign", |path| on(path, foreign), "it is no file of evscribe"),
         ("empty", |path| on(path, |path| truncate(path, |_| 0)), "its end is missing"),
         ("half", |path| on(path, |path| truncate(path, |length| length / 2)), "copied by half"),

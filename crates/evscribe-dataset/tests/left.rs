@@ -127,7 +127,7 @@ fn a_query_that_is_stopped_leaves_what_was_there_and_no_more() {
         running.until(is_written);
         running.signal(signal);
         assert_eq!(running.ended().code(), Some(code), "{signal}");
-        assert_eq!(names(folder.path()), [out.clone()], "{signal}");
+        assert_eq!(names(folder.path()), std::slice::from_ref(&out), "{signal}");
     }
     assert_eq!(fs::read_to_string(&out).unwrap(), "of yesterday");
     // With nohup(1) it goes on.

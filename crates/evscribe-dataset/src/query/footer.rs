@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use datafusion::parquet::file::metadata::{
 };
 use datafusion::parquet::file::statistics::Statistics;
 use evscribe_sink::crypt::{Keyring, data_key_of};
+use evscribe_sink::inspect::{FOOTER_MAX_BYTES, check_footer};
 use evscribe_sink::{SCHEMA_VERSION, SinkError};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use serde::Deserialize;
@@ -23,8 +25,6 @@ use super::listing::Found;
 const TAIL_BYTES: u64 = 64 * 1024;
 /// Length and magic, at the end of a file.
 const END_BYTES: u64 = 8;
-/// The longest footer that is read; one of 512 MiB of rows has 1 MiB.
-const FOOTER_BYTES: u64 = 256 << 20;
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
 
@@ -50,6 +50,7 @@ pub(super) async fn load(
     let tail = tail(store, file).await?;
     let place = file.location.as_ref();
     let key = data_key_of(&mut Cursor::new(&tail), place, keys).map_err(words)?;
+    check_footer(&mut Cursor::new(&tail), Path::new(place), key.as_ref()).map_err(words)?;
     let decryption = key.as_ref().map(|key| key.decryption(place)).transpose();
     let decryption = decryption.map_err(|error| Fault::File(error.to_string()))?;
     let size = file.size;
@@ -91,7 +92,7 @@ async fn tail(store: &dyn ObjectStore, file: &ObjectMeta) -> Result<Bytes, Fault
     if footer > size {
         return Err(cut());
     }
-    if footer > FOOTER_BYTES {
+    if footer > FOOTER_MAX_BYTES + END_BYTES {
         return Err(Fault::File("its footer is too long to be one".into()));
     }
     if footer <= tail.len() as u64 {
