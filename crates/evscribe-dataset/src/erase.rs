@@ -50,12 +50,7 @@ pub(crate) fn run(args: &EraseArgs, as_json: bool) -> Result<ExitCode> {
         let receipts = erase((place, held), &subjects, &sealing).await?;
         let proven = receipts.iter().all(|receipt| receipt.proven);
         let told = json!({ "proven": proven, "receipts": receipts });
-        let mut out = std::io::stdout().lock();
-        if as_json {
-            writeln!(out, "{told}")?;
-        } else {
-            receipts.iter().try_for_each(|receipt| print(&mut out, receipt))?;
-        }
+        // First: whoever reads the other may have seen enough.
         if let Some(path) = &args.receipt {
             let written = Whole::begin(path).and_then(|whole| {
                 writeln!(whole.file(), "{told:#}")?;
@@ -63,6 +58,12 @@ pub(crate) fn run(args: &EraseArgs, as_json: bool) -> Result<ExitCode> {
             });
             written
                 .context("what was to be erased is erased, but run this again for its receipt")?;
+        }
+        let mut out = std::io::stdout().lock();
+        if as_json {
+            writeln!(out, "{told}")?;
+        } else {
+            receipts.iter().try_for_each(|receipt| print(&mut out, receipt))?;
         }
         Ok(if proven { ExitCode::SUCCESS } else { ExitCode::from(NOT_PROVEN) })
     })

@@ -11,17 +11,11 @@ mod query;
 mod verify;
 mod whole;
 
-use std::alloc::System;
 use std::process::ExitCode;
 
 use clap::Parser;
-use zeroizing_alloc::ZeroAlloc;
 
 use crate::args::{Cli, Command};
-
-/// Overwrites what is freed: keys, also those that a library copied, and rows.
-#[global_allocator]
-static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

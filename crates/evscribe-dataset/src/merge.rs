@@ -35,7 +35,7 @@ pub(crate) struct MergeArgs {
     dates: Vec<String>,
     /// What the files that become one may have together, MiB.
     #[arg(long, value_name = "MIB", default_value_t = 512,
-          value_parser = clap::value_parser!(u64).range(1..=65_536))]
+          value_parser = clap::value_parser!(u64).range(1..=4_096))]
     max_mib: u64,
     /// How many files become one at least.
     #[arg(long, value_name = "NUMBER", default_value_t = 2,

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Signals that ask to end; of Ctrl-C, of `kill`, of a terminal that was closed.
 #[derive(Debug)]
 pub(super) struct Stop {
-    interrupt: Signal,
+    interrupt: Option<Signal>,
     terminate: Signal,
     hangup: Option<Signal>,
 }
@@ -20,32 +20,36 @@ impl Stop {
     /// Where signals cannot be caught.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
+            interrupt: unless_ignored(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            // With nohup(1) a closed terminal is to end nothing.
-            hangup: match is_ignored(SignalKind::hangup()) {
-                true => None,
-                false => Some(signal(SignalKind::hangup())?),
-            },
+            hangup: unless_ignored(SignalKind::hangup())?,
         })
     }
 
     /// Waits for one of them; returns the exit code that a shell gives it.
     pub(super) async fn asked(self) -> u8 {
-        let Self { mut interrupt, mut terminate, hangup } = self;
-        let hangup = async {
-            match hangup {
-                Some(mut hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
+        let Self { interrupt, mut terminate, hangup } = self;
         let kind = tokio::select! {
-            _ = interrupt.recv() => SignalKind::interrupt(),
+            () = came(interrupt) => SignalKind::interrupt(),
             _ = terminate.recv() => SignalKind::terminate(),
-            _ = hangup => SignalKind::hangup(),
+            () = came(hangup) => SignalKind::hangup(),
         };
         u8::try_from(kind.as_raw_value()).map_or(u8::MAX, |number| 128 | number)
     }
+}
+
+/// Waits for the signal; for ever where it is not listened for.
+async fn came(signal: Option<Signal>) {
+    match signal {
+        Some(mut signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Listens for it, unless whoever started this process did not want it to end this:
+/// with nohup(1) a closed terminal, behind a shell's `&` Ctrl-C.
+fn unless_ignored(kind: SignalKind) -> io::Result<Option<Signal>> {
+    (!is_ignored(kind)).then(|| signal(kind)).transpose()
 }
 
 /// Whether this process was started with the signal ignored. Source: proc(5), SigIgn.

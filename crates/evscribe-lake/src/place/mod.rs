@@ -109,7 +109,9 @@ impl Place {
         };
         let work = work.map_or(default, |work| Ok(work.to_path_buf()))?;
         fs::create_dir_all(&work).at("create", &work)?;
-        elsewhere.retain(|other| *other != work);
+        // By whichever path: held once, it cannot be held again.
+        let own = fs::canonicalize(&work).at("open", &work)?;
+        elsewhere.retain(|other| fs::canonicalize(other).map_or(true, |other| other != own));
         elsewhere.dedup();
         Ok(Self { root, work, elsewhere, steps: Steps::default() })
     }

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
+use evscribe_sink::SealedFile;
+
 use super::arrive;
 use super::error::HostError;
 use super::host::Host;
@@ -18,32 +20,33 @@ use crate::{Change, HostRecord, LakeError, change};
 
 impl Host<'_> {
     /// Files that are offered and that the lake has lost, by somebody's hand or its
-    /// disk's, are not had: they come again. Only in a folder, where looking costs
-    /// next to nothing.
-    pub(super) async fn look_for(&mut self, offer: &Offer) -> Result<(), HostError> {
-        let Some(root) = self.run.place.folder().map(Path::to_path_buf) else { return Ok(()) };
-        let is_had = |path: &&String| {
-            self.record.files.get(*path).is_some_and(|file| file.is_as_sealed(path))
+    /// disk's: they come again. The record says that they are missing until they are
+    /// there. Only in a folder, where looking costs next to nothing.
+    pub(super) async fn look_for(&mut self, offer: &Offer) -> Result<Vec<SealedFile>, HostError> {
+        let Some(root) = self.run.place.folder().map(Path::to_path_buf) else {
+            return Ok(Vec::new());
         };
-        let had: Vec<String> = offer.files.keys().filter(is_had).cloned().collect();
-        let is_lost = move |path: &String| {
-            let about = fs::symlink_metadata(root.join(path));
+        let is_had = |file: &&SealedFile| {
+            let had = self.record.files.get(&file.path);
+            had.is_some_and(|had| had.is_as_sealed(&file.path))
+                && !self.run.erased.subjects.contains_key(&file.subject)
+        };
+        let had: Vec<SealedFile> = offer.files.values().filter(is_had).cloned().collect();
+        let is_lost = move |file: &SealedFile| {
+            let about = fs::symlink_metadata(root.join(&file.path));
             about.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
         };
         let lost = blocking(move || Ok(had.into_iter().filter(is_lost).collect::<Vec<_>>()));
         let lost = lost.await?;
         if let Some(first) = lost.first() {
             let note = format!(
-                "{} files that the lake had lost come again, {first} among them",
-                lost.len()
+                "{} files that the lake had lost come again, {} among them",
+                lost.len(),
+                first.path
             );
             self.report.notes.push(note);
-            self.is_dirty = true;
         }
-        for path in lost {
-            self.record.files.remove(&path);
-        }
-        Ok(())
+        Ok(lost)
     }
 
     /// Takes out of the lake what is forgotten, and writes that down. What is in a
@@ -126,6 +129,7 @@ impl Host<'_> {
             until.check(self.run.host_timeout)?;
             for there in self.run.place.list(partition).await? {
                 if paths.contains(there.path.as_str()) {
+                    self.run.held.check()?;
                     self.run.place.remove(&there.path).await?;
                 }
             }

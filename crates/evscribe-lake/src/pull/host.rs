@@ -152,8 +152,9 @@ impl Host<'_> {
                 return Err(HostError::Manifest("it is another host's all of a sudden".into()));
             }
             let (offer, tombstones) = (&offered.offer, &offered.tombstones);
-            self.look_for(offer).await?;
+            let lost = self.look_for(offer).await?;
             let mut plan = plan(&self.record, offer, tombstones, &self.run.erased);
+            plan.fetch_again(lost);
             if !self.record.has_room_for(&plan.fetch, &plan.fresh) {
                 return Err(HostError::Manifest(
                     "with what the lake has of it, its lists are longer than any workstation's: \

@@ -46,6 +46,22 @@ pub(super) struct Plan {
     pub(super) forgotten: Vec<String>,
 }
 
+impl Plan {
+    /// What is offered as the record has it, and is lost, is pulled after all.
+    pub(super) fn fetch_again(&mut self, lost: Vec<SealedFile>) {
+        for file in lost {
+            let is_planned = |path: &String| *path == file.path;
+            if !self.fetch.iter().any(|fetched| fetched.path == file.path)
+                && !self.forgotten.iter().any(is_planned)
+                && !self.take_out.iter().any(is_planned)
+            {
+                self.already = self.already.saturating_sub(1);
+                self.fetch.push(file);
+            }
+        }
+    }
+}
+
 /// Plans for the host of `record`, which is the host of `offer`.
 pub(super) fn plan(
     record: &HostRecord,
