@@ -108,10 +108,10 @@ staged:
 activate:
 	systemd-sysusers evscribe.conf
 	systemd-tmpfiles --create evscribe.conf
-	$(bindir)/evscribe keys init
 	-systemctl daemon-reload
 	-systemctl reload dbus
 	-udevadm control --reload && udevadm trigger --subsystem-match=input --action=change
+	$(bindir)/evscribe keys init
 	@echo "installed. Write /etc/evscribe/policy.toml (example: $(docdir)/policy.example.toml), then: evscribe policy check; evscribe keys add-recipient KEY; systemctl enable --now evscribed; and each person: evscribe acknowledge. Who may pull, over sshd and with rsync: evscribe pull-access add"
 
 ## uninstall: take away what install put there; data, policy and key stay

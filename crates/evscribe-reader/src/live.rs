@@ -274,13 +274,15 @@ impl LiveDevice {
     pub fn finish(&mut self, sure: BootUs, mut each: impl FnMut(Input<'_>)) {
         let device = self.device.id;
         let is_release = |event: &RawEvent| event.kind == EV_KEY && event.value == 0;
-        if let Some(Piece::Frame { at, events }) = self.assembler.settle()
-            && !events.iter().all(is_release)
-        {
-            each(Input::Frame(Frame { device, at, events }));
+        match self.assembler.settle() {
+            Some(Piece::Frame { at, events }) if !events.iter().all(is_release) => {
+                each(Input::Frame(Frame { device, at, events }));
+            }
+            Some(Piece::Dropped { since, .. }) => self.hole = self.hole.or(Some(since)),
+            _ => {}
         }
         self.assembler.release();
-        if self.left_unread() {
+        if self.hole.is_some() || self.left_unread() {
             let whole = self.assembler.whole();
             let since = if self.emptied { whole.max(sure) } else { whole };
             let since = self.hole.take().unwrap_or(since);
@@ -294,8 +296,7 @@ impl LiveDevice {
         let mut polled = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
         let told = poll(&mut polled, PollTimeout::ZERO).ok().and(polled[0].revents());
         let told = told.unwrap_or(PollFlags::empty());
-        told.contains(PollFlags::POLLHUP)
-            && (told.contains(PollFlags::POLLIN) || self.hole.is_some())
+        told.contains(PollFlags::POLLHUP | PollFlags::POLLIN)
     }
 
     /// Empties the queue and asks what is held now. The state read includes

@@ -3,7 +3,7 @@
 //!
 //! | asked | done |
 //! |---|---|
-//! | `rsync --server --sender …` | the service notes it, then `rrsync -ro` serves the outbox |
+//! | `rsync --server --sender …` | the service notes it, then `rrsync -ro -no-lock` serves the outbox |
 //! | `evscribe-acknowledge SHA256` | the service takes in what the puller has |
 //!
 //! The service notes before what is on offer, and hands over a descriptor. As long as
@@ -117,6 +117,8 @@ fn serve(args: &ServePullArgs, command: &OsStr) -> (u8, String) {
     // Nothing of who asks reaches a script that runs as somebody else.
     let error = Command::new(RRSYNC)
         .arg("-ro")
+        // Else rsync would be its child, and would not inherit what says that it runs.
+        .arg("-no-lock")
         .arg(&args.outbox)
         .env_clear()
         .env(ASKED, command)

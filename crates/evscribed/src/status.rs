@@ -186,7 +186,7 @@ impl Status {
             (
                 "evscribe_kernel_drops_total",
                 "counter",
-                "overflows of a device's kernel buffer",
+                "times a device's kernel buffer overflowed, or went unread with its device",
                 self.kernel_drops,
             ),
             (
