@@ -107,6 +107,8 @@ fn a_puller_is_served_as_long_as_rsync_is_there_and_no_longer() {
     let mut server = command.spawn().unwrap();
     // It says which protocol it speaks once it runs.
     server.stdout.as_mut().unwrap().read_exact(&mut [0; 4]).unwrap();
+    let name = fs::read_to_string(format!("/proc/{}/comm", server.id())).unwrap();
+    assert_eq!(name, "rsync\n", "no parent holds what rsync does not");
     // Whoever noted it is gone; what serves is not.
     drop(serving);
     assert!(served_now(&serving_now).unwrap().contains("lake"));
