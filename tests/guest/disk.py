@@ -1,12 +1,15 @@
 """The guest's disk as whoever steals it sees it: raw bytes, and whose they are."""
 
-import mmap
+import errno
+import os
 import re
 import subprocess
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 BLOCK = 4096
+CHUNK = 64 << 20
 
 
 class Disk:
@@ -22,10 +25,15 @@ class Disk:
 
     def find(self, what: bytes) -> list[int]:
         """Where these bytes stand, whatever the file system thinks of the place."""
-        out, at = [], self._bytes.find(what)
-        while at >= 0:
-            out.append(at)
-            at = self._bytes.find(what, at + 1)
+        out = []
+        with self.raw.open("rb") as file:
+            for begins, length in pieces(file.fileno()):
+                # As much more as a find over the seam needs.
+                data = os.pread(file.fileno(), length + len(what) - 1, begins)
+                at = data.find(what)
+                while 0 <= at < length:
+                    out.append(begins + at)
+                    at = data.find(what, at + 1)
         return out
 
     def owners(self, places: list[int]) -> set[str]:
@@ -63,10 +71,22 @@ class Disk:
             tool(["e2fsck", "-y", "-E", "journal_only", disk], codes=(0, 1))
         return disk
 
-    @cached_property
-    def _bytes(self) -> mmap.mmap:
-        with self.raw.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+def pieces(fd: int) -> Iterator[tuple[int, int]]:
+    """Where something is in a file, and how much, holes left out."""
+    end = os.fstat(fd).st_size
+    begins = hole = 0
+    while hole < end:
+        try:
+            begins = os.lseek(fd, hole, os.SEEK_DATA)
+        except OSError as error:
+            # The rest is a hole.
+            if error.errno == errno.ENXIO:
+                return
+            raise
+        hole = os.lseek(fd, begins, os.SEEK_HOLE)
+        for at in range(begins, hole, CHUNK):
+            yield at, min(CHUNK, hole - at)
 
 
 def tool(command: list, codes=(0,)) -> str:
