@@ -1,12 +1,9 @@
 """A workstation and the lake that pulls from it, both real: the service, sshd, the
 forced command, and `evscribe-data pull` over the loopback. What arrived is acknowledged
 and only then let go; what is forgotten follows the copy; a line that loses a fifth, by
-the kernel's netem, is got through, and one that was cut in the midst of a file goes on
-from there; a host that may not serve now has its own line."""
+the kernel's netem, is got through; a host that may not serve now has its own line."""
 
 import json
-
-from harness import figure
 
 INSIDE = r"""
 source /repo/tests/guest/inside_serve.sh
@@ -132,26 +129,6 @@ for attempt in 1 2 3 4 5; do
 done
 tc qdisc del dev lo root
 lake_pulls after
-say "a bad line"
-
-# --- a line that is cut in the midst of a file
-play four mouse --hz 8000 --seconds 12
-sealed
-sleep 3700
-sealed
-parts=$lake/_evscribe/work/pull/desk/files
-part_arrived() { [ "$(find "$parts/events" -name '*.parquet' -printf '%s\n' | sort -n | tail -n 1)" -gt 20000 ]; }
-# Packets as on a wire: with the loopback's 64 KiB all of it is on its way at once.
-ip link set lo mtu 1500
-tc qdisc add dev lo root netem rate 128kbit
-lake_pulls mid-file --timeout 20 &
-until_true 90 part_arrived
-tc qdisc change dev lo root netem rate 128kbit loss 100%
-wait $!
-find "$parts" -name '*.parquet' -printf '%s %P\n' >$scratch/said/parts
-tc qdisc del dev lo root
-ip link set lo mtu 65536
-lake_pulls mended
 cp -r "$lake" $scratch/lake-at-the-end
 bring_out
 lake_pulls stopped
@@ -262,20 +239,3 @@ def it_gets_through_a_line_that_netem_makes_bad(guest):
     assert code(guest, "lossy") == 0, guest.text("said/lossy.out")
     assert offered(guest, "lossy").items() <= in_lake(guest, "lossy").items()
     assert report(guest, "after")["state"] == "unchanged" and in_lake(guest, "after") == in_lake(guest, "lossy")
-
-
-def it_uses_again_what_had_arrived_of_a_file_when_the_line_was_cut(guest):
-    cut, mended = report(guest, "mid-file"), report(guest, "mended")
-    assert code(guest, "mid-file") == 3 and cut["state"] in ("failed", "partial") and cut["error"], cut
-    assert not cut["acknowledged"] and in_lake(guest, "mid-file").items() <= in_lake(guest, "mended").items()
-    sizes = {line["path"]: line["bytes"] for line in guest.json_lines("at/mended/outbox.jsonl") if line["op"] == "sealed"}
-    parts = {path: int(size) for size, path in (line.split(" ") for line in guest.text("said/parts").splitlines())}
-    assert any(0 < part < sizes[path] for path, part in parts.items()), parts
-    assert not parts.keys() & in_lake(guest, "mid-file").keys()
-    assert code(guest, "mended") == 0 and mended["acknowledged"], guest.text("said/mended.err")
-    assert offered(guest, "mended").items() <= in_lake(guest, "mended").items()
-    come = sum(size for path, size in sizes.items() if path not in in_lake(guest, "mid-file"))
-    arrived = sum(parts.values())
-    figure(f"cut after {arrived} of {come} bytes: {mended['received_bytes']} more by rsync")
-    # What was on its way as the line went may be lost with it.
-    assert mended["received_bytes"] < come - arrived // 2
