@@ -50,7 +50,7 @@ pub(super) struct Good {
 }
 
 /// What one use of a table in a query came to.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
 pub(super) struct Scan {
     pub(super) table: &'static str,
     /// Dates that there are, and how many of them were listed.
@@ -200,9 +200,12 @@ impl Lake {
         self.book().bad.iter().map(|(place, why)| self.bad(place, why)).collect()
     }
 
-    /// Each use of a table.
+    /// Each use of a table, in the order of their names.
     pub(super) fn scans(&self) -> Vec<Scan> {
-        self.book().scans.clone()
+        let mut scans = self.book().scans.clone();
+        // Planned side by side, they come in any order.
+        scans.sort();
+        scans
     }
 
     /// How many of the files that were read have which level; one that was merged may
