@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use evscribe_sink::SinkError;
-
 use crate::concat::{Piece, concat, place_of};
 use crate::intent::{Incoming, Turn};
 use crate::{DataPath, Held, HostRecord, LakeError, LakeFile, Place, Sealing};
@@ -103,8 +101,7 @@ async fn prepare(
         let piece = Piece { keep: keep.collect(), path: path.clone(), file: file.clone() };
         if let Some(to) = place_of(std::slice::from_ref(&piece)) {
             let to = to?;
-            let new = without(place, piece, &to, sealing).await;
-            turn.add.insert(to.clone(), new.map_err(|error| of_file(place, &path, error))?);
+            turn.add.insert(to.clone(), without(place, piece, &to, sealing).await?);
             step.rewritten.push((path.clone(), to));
         } else {
             step.removed.push((path.clone(), file));
@@ -126,25 +123,6 @@ async fn without(
     let at_rest = sealing.at_rest(&readers, &piece.path)?;
     let (staged, file) = concat(place, (&[piece], to), (&at_rest, &sealing.keyring)).await?;
     Ok(Incoming { staged, file })
-}
-
-/// The error as one of that file, where it is missing or the disk does not give it:
-/// that concerns no other.
-fn of_file(place: &Place, path: &str, error: LakeError) -> LakeError {
-    let at = place.folder().map(|folder| folder.join(path));
-    match error {
-        LakeError::Store { source: object_store::Error::NotFound { .. }, .. } => {
-            LakeError::bad(place, path, "it is missing")
-        }
-        LakeError::Io { doing, path: of, source }
-        | LakeError::Sink(SinkError::Io { doing, path: of, source })
-            if Some(&of) == at.as_ref() =>
-        {
-            let source = SinkError::Io { doing, path: of, source };
-            LakeError::File { path: place.shown(path), source }
-        }
-        error => error,
-    }
 }
 
 /// The partition of a path; no other place is ever written to.
