@@ -266,11 +266,7 @@ record_beside() {
     mkdir -p "$scratch/sent" "$scratch/printed" "$scratch/recorded"
     out=$scratch/recorded/$name
     warm evemu-record libinput /usr/libexec/libinput/libinput-record "$hands" python3
-    case $tool in
-        evemu) recorder=evemu-record ;;
-        *) recorder=libinput-record ;;
-    esac
-    "$hands" --settle-ms 1000 --linger-ms 1000 --recorder $recorder ${wait_for:+--wait-for "$wait_for"} \
+    "$hands" --settle-ms 1000 --linger-ms 1000 --recorder "${tool%-keycodes}-record" ${wait_for:+--wait-for "$wait_for"} \
         --record "$scratch/sent/$name.jsonl" "$@" >"$scratch/printed/$name" &
     player=$!
     until_true 60 exists "$device"

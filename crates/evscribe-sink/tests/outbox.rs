@@ -98,6 +98,20 @@ fn what_the_policy_lets_be_pulled_holds_at_once() {
     handle.stop().unwrap();
 }
 
+/// A millisecond of a person's is to be forgotten.
+fn forget(ticket: u64) -> Command {
+    Command::Forget(Box::new(Forget {
+        ticket,
+        subjects: vec!["cafe".into()],
+        from_us: WALL_US + 1_000,
+        until_us: WALL_US + 2_000,
+        fresh_run: 100,
+        runs: 10,
+        reason: "person_asked",
+        erase: false,
+    }))
+}
+
 #[test]
 fn what_is_reported_as_forgotten_is_in_the_outbox_no_more() {
     let root = tempfile::tempdir().unwrap();
@@ -107,17 +121,7 @@ fn what_is_reported_as_forgotten_is_in_the_outbox_no_more() {
     until_offered(&reports, OnOffer { files: 2, waiting: 0 });
     let outbox = root.path().join("outbox");
     let before = contents(&outbox);
-    let forget = Forget {
-        ticket: 3,
-        subjects: vec!["cafe".into()],
-        from_us: WALL_US + 1_000,
-        until_us: WALL_US + 2_000,
-        fresh_run: 100,
-        runs: 10,
-        reason: "person_asked",
-        erase: false,
-    };
-    handle.try_send(Command::Forget(Box::new(forget))).unwrap();
+    handle.try_send(forget(3)).unwrap();
     let forgotten = wait(&reports, |report| match report {
         Report::Forgotten { ticket: 3, outcome } => Some(outcome),
         _ => None,
@@ -146,17 +150,7 @@ fn an_outbox_that_no_link_can_be_made_in_holds_up_no_forgetting() {
     let (handle, reports) = spawn(recover(config, keys(), &mut 1).unwrap().0);
     seal(&handle, 0);
     for (ticket, rows) in [(3, 10), (4, 0)] {
-        let forget = Forget {
-            ticket,
-            subjects: vec!["cafe".into()],
-            from_us: WALL_US + 1_000,
-            until_us: WALL_US + 2_000,
-            fresh_run: 100,
-            runs: 10,
-            reason: "person_asked",
-            erase: false,
-        };
-        handle.try_send(Command::Forget(Box::new(forget))).unwrap();
+        handle.try_send(forget(ticket)).unwrap();
         let forgotten = wait(&reports, |report| match report {
             Report::Forgotten { outcome, .. } => Some(outcome),
             Report::Stalled { message, .. } => panic!("{message}"),

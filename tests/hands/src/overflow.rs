@@ -9,7 +9,6 @@
 //! | F, G | – | hammered until the queue overflows | – |
 //! | H | – | – | pressed and released |
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -25,6 +24,7 @@ use crate::mouse;
 use crate::player::{Player, rest};
 use crate::random::Random;
 use crate::score::Score;
+use crate::wait::processes;
 
 /// Reports inside a hole: several times what a client's buffer holds.
 const BURST: u64 = 1_500;
@@ -96,9 +96,6 @@ fn boot_us() -> Result<i64> {
 
 /// The process of that name; of several, any.
 fn pid_of(name: &str) -> Option<Pid> {
-    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
-        let comm = fs::read_to_string(entry.path().join("comm")).ok()?;
-        let number = entry.file_name().to_str()?.parse().ok()?;
-        (comm.trim_end() == name).then(|| Pid::from_raw(number))
-    })
+    processes(name)
+        .find_map(|process| Some(Pid::from_raw(process.file_name()?.to_str()?.parse().ok()?)))
 }

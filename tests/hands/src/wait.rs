@@ -68,7 +68,7 @@ fn until(mut holds: impl FnMut() -> bool) -> Result<()> {
 }
 
 /// The folders in /proc of the processes of that name.
-fn processes(name: &str) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn processes(name: &str) -> impl Iterator<Item = PathBuf> {
     let all = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
     all.filter(move |process| {
         fs::read_to_string(process.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
