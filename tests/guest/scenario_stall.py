@@ -21,6 +21,9 @@ silent() { dmsetup suspend --nolockfs --noflush state; }
 heard() { dmsetup resume state; }
 
 memory before
+for thread in /proc/$(main_pid)/task/*; do
+    echo "$(cat $thread/comm) $(awk '{print $(NF-33)}' $thread/stat)"
+done >$scratch/priorities
 "$hands" --wait-for evscribed --record $scratch/sent/fast.jsonl mouse --hz 8000 --seconds 31 &
 moving=$!
 begun $scratch/sent/fast.jsonl
@@ -114,6 +117,12 @@ def it_has_everything_on_both_sides_of_the_hole(guest):
         assert [r for _, r in after] == [r for _, r in asked[-len(after) :]], f"{name}, after"
         runs = {row["run"] for row in rows if row["boot_us"] < mark["boot_us"]}
         assert mark["run"] not in runs
+
+
+def it_lets_nothing_but_the_reading_go_before_others(guest):
+    """Neither writing nor answering takes the processor from who works there."""
+    priorities = dict(line.split() for line in guest.text("priorities").splitlines())
+    assert {"evscribed": "-10", "evscribe-writer": "0", "evscribe-bus": "0"}.items() <= priorities.items()
 
 
 def it_misses_nothing_in_the_kernel(guest):

@@ -17,6 +17,7 @@
 #[cfg(test)]
 extern crate self as evscribe_sink;
 
+pub mod background;
 pub mod crypt;
 mod dataset;
 mod disk;

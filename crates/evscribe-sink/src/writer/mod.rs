@@ -21,7 +21,8 @@ use std::{
 
 use evscribe_model::Row;
 
-use crate::{Fact, Forget, Provenance, Retention, SinkError, Store, crypt::AtRest, error::At};
+use crate::{Fact, Forget, Provenance, Retention, SinkError, Store};
+use crate::{background, crypt::AtRest, error::At};
 
 pub use config::Config;
 pub use report::{Counters, Report, SealReason};
@@ -135,8 +136,7 @@ impl Writer {
         let shared = Arc::new(Shared::default());
         let journal = store.config.journal.clone();
         let thread = thread::Thread::new(store, incoming, give_back, Arc::clone(&shared), report);
-        let spawned =
-            std::thread::Builder::new().name("evscribe-writer".into()).spawn(move || thread.run());
+        let spawned = background::spawn("evscribe-writer", move || thread.run());
         let thread = spawned.at("start a writer thread for", &journal)?;
         Ok(WriterHandle { commands, used, shared, thread: Some(thread) })
     }

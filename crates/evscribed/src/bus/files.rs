@@ -2,6 +2,7 @@
 //! holds up nobody else's pause.
 
 use async_channel::{Sender, bounded};
+use evscribe_sink::background;
 
 use super::ask::Reply;
 use super::call::Refusal;
@@ -27,7 +28,7 @@ impl Files {
                 job();
             }
         };
-        std::thread::Builder::new().name("evscribe-files".into()).spawn(work)?;
+        background::spawn("evscribe-files", work)?;
         Ok(Self(jobs))
     }
 

@@ -15,6 +15,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded, unbounded};
+use evscribe_sink::background;
 use evscribe_sink::crypt::Keyring;
 use futures_lite::future;
 use mio::Waker;
@@ -86,7 +87,7 @@ impl Bus {
                 wait = (wait * 2).min(longest);
             }
         };
-        std::thread::Builder::new().name("evscribe-bus".into()).spawn(serve)?;
+        background::spawn("evscribe-bus", serve)?;
         Ok(Self { calls, shown })
     }
 
