@@ -122,7 +122,7 @@ LIES = {
 NONSENSE = [b"-oProxyCommand=touch planted", b"user@", b"[::1", b"host:99999", b"host;touch planted", b"one two three", b"\xff\xfe", b"ab\x00cd", b"a" * 5_000]
 PLAIN = {"rows"}
 # Long enough for who is honest on a machine that is busy.
-TIMEOUT_S, HOST_TIMEOUT_S = 15, 45
+TIMEOUT_S, HOST_TIMEOUT_S = 20, 75
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def told(fifty, tmp_path_factory):
         more.write(b"".join(line + b"\n" for line in NONSENSE))
     before = tree(folder, without=lake)
     process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, start_new_session=True)
-    pulled = puller.finish(process, 240)
+    pulled = puller.finish(process, 400)
     yield {
         "pulled": pulled,
         "lake": lake,
