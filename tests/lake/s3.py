@@ -60,6 +60,7 @@ class S3:
     folder: Path
     port: int = 0
     process: subprocess.Popen | None = None
+    starts: int = field(default=0)
     buckets: int = field(default=0)
 
     def start(self) -> "S3":
@@ -76,7 +77,10 @@ class S3:
     def _start(self) -> "S3":
         # Who looks at what is stored looks there.
         self.__dict__.pop("client", None)
-        (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        # One that did not come up may have left half of something.
+        self.starts += 1
+        data = self.folder / f"data-{self.starts}"
+        data.mkdir(parents=True)
         credentials = [{"accessKey": ACCESS, "secretKey": SECRET}]
         actions = ["Admin", "Read", "Write", "List", "Tagging"]
         config = self.folder / "s3.json"
@@ -85,7 +89,7 @@ class S3:
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.port = ports["s3.port"]
         # It ends with the tests, however these end.
-        command = ["setpriv", "--pdeathsig", "KILL", WEED, "server", f"-dir={self.folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={config}"]
+        command = ["setpriv", "--pdeathsig", "KILL", WEED, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={config}"]
         command += [f"-{name}={port}" for name, port in ports.items()]
         command += ["-s3.iam=false", "-s3.autoCreateBucket=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
         command += ["-volume.max=400", "-master.volumeSizeLimitMB=64"]
@@ -95,7 +99,7 @@ class S3:
         deadline = time.monotonic() + START_S
         while True:
             try:
-                self.client.create_bucket(Bucket="ready")
+                self._make_bucket("ready")
                 self.client.put_object(Bucket="ready", Key="ready", Body=b"ready")
                 if self.process.poll() is None:
                     return self
@@ -106,6 +110,14 @@ class S3:
                     self.stop()
                     raise RuntimeError(f"the S3 server does not start; see {self.folder}/log") from error
                 time.sleep(0.1)
+
+    def _make_bucket(self, name: str) -> None:
+        """Where there is none: one that was made may not be writable yet."""
+        try:
+            self.client.create_bucket(Bucket=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
 
     def stop(self) -> None:
         """Ends it; what it stored stays in its folder."""
