@@ -11,12 +11,14 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from ipaddress import IPv6Address
 from pathlib import Path
 
 from link import Link
 
 NUMBERS = 32
+END_S = 30
 HELD = Path("/run/evscribe-lake-tests")
 # On a disk, since /run may be small; writable by root alone, readable by all.
 FILES = Path("/var/lib/evscribe-lake-tests")
@@ -133,12 +135,17 @@ class Network:
         return found
 
     def end(self, host: int) -> None:
-        """Ends every process in that namespace."""
-        for pid in self.processes(host):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        """Ends every process in that namespace, and returns once none is there."""
+        until = time.monotonic() + END_S
+        while left := self.processes(host):
+            if time.monotonic() > until:
+                raise RuntimeError(f"in {self.namespace(host)} processes do not end: {left}")
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.01)
 
     def clean(self) -> None:
         """Takes away what is of this number: namespaces with their processes, files."""
@@ -160,10 +167,6 @@ class Network:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
+        # FILES itself stays: another run may be about to make its folder in it.
         self.clean()
-        try:
-            FILES.rmdir()
-        except OSError:
-            # Another run has files there.
-            pass
         os.close(self.lock)
