@@ -139,6 +139,9 @@ impl Service<'_> {
         if change.slept.is_none() && change.stepped_us.is_none() {
             return Ok(());
         }
+        if change.slept.is_some() {
+            self.give_seat_time();
+        }
         // Its timers slept too; and what a set clock must not shorten is kept.
         self.retain();
         if let Some(step_us) = change.stepped_us

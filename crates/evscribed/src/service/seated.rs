@@ -43,6 +43,8 @@ pub(super) struct Doubt {
     until: Instant,
     /// What speaks against the person waits for it.
     waits: bool,
+    /// The machine slept, and woke.
+    slept: bool,
 }
 
 /// What the thread that follows logind tells the event loop through.
@@ -125,8 +127,18 @@ impl Service<'_> {
         }
         let since = self.doubt.map_or(sure, |doubt| doubt.since);
         let waits = self.doubt.is_some_and(|doubt| doubt.waits);
-        self.doubt = Some(Doubt { vt: before, since, until: self.now + SLEEP_TAKES, waits });
+        let until = self.now + SLEEP_TAKES;
+        self.doubt = Some(Doubt { vt: before, since, until, waits, slept: false });
         Ok(true)
+    }
+
+    /// The machine slept: the seat's time to be as it was before begins now, once.
+    /// What devices took to fall asleep and to wake does not count.
+    pub(super) fn give_seat_time(&mut self) {
+        if let Some(doubt) = self.doubt.as_mut().filter(|doubt| !doubt.slept) {
+            doubt.until = self.now + SLEEP_TAKES;
+            doubt.slept = true;
+        }
     }
 
     /// Watches the first process of the session at the seat, if there is one. Who
@@ -166,6 +178,11 @@ impl Service<'_> {
             Verdict::Open(person) => Some(person),
             Verdict::Closed(_) => None,
         };
+        if self.doubt.is_some_and(|doubt| doubt.until <= self.now)
+            && self.clock.has_slept().unwrap_or(false)
+        {
+            self.give_seat_time();
+        }
         if let Some(doubt) = &mut self.doubt {
             let is_on = self.now < doubt.until;
             let sleeps = self.vt.as_ref().is_some_and(Vt::is_sleep) || self.seat == Seat::Nobody;
