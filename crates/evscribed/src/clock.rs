@@ -20,6 +20,13 @@ use nix::time::{ClockId, clock_gettime};
 /// A shorter sleep is not told: reading three clocks takes time itself.
 const SLEEP_MIN: Duration = Duration::from_millis(10);
 
+/// Clocks that were read within this are of one moment; a reading that was
+/// interrupted is not.
+const MOMENT_US: i64 = 100;
+
+/// How often a moment is tried for; the best is taken.
+const TRIES: usize = 8;
+
 /// A smaller step is slewing.
 const STEP_MIN_US: i64 = 1_000;
 
@@ -108,15 +115,26 @@ impl Clock {
     }
 }
 
-/// All three clocks at one moment: the wall clock is read between two readings
-/// of the boot clock, so the anchor is off by half of what that takes at most.
+/// All three clocks at one moment, and the time slept in this boot: the wall clock
+/// is read between two readings of the boot clock, so the anchor is off by half of
+/// what that takes at most.
 fn read() -> std::io::Result<(Anchor, Duration)> {
     let us = |clock| clock_gettime(clock).map(|time| time.num_microseconds());
-    let before = us(ClockId::CLOCK_BOOTTIME)?;
-    let wall = us(ClockId::CLOCK_REALTIME)?;
-    let monotonic = us(ClockId::CLOCK_MONOTONIC)?;
-    let after = us(ClockId::CLOCK_BOOTTIME)?;
-    let boot = u64::try_from(i64::midpoint(before, after)).unwrap_or_default();
+    let mut best: Option<(i64, i64, i64, i64)> = None;
+    for _ in 0..TRIES {
+        let before = us(ClockId::CLOCK_BOOTTIME)?;
+        let wall = us(ClockId::CLOCK_REALTIME)?;
+        let monotonic = us(ClockId::CLOCK_MONOTONIC)?;
+        let took = us(ClockId::CLOCK_BOOTTIME)? - before;
+        if best.is_none_or(|(least, ..)| took < least) {
+            best = Some((took, before, wall, monotonic));
+        }
+        if took < MOMENT_US {
+            break;
+        }
+    }
+    let (took, before, wall, monotonic) = best.unwrap_or_default();
+    let boot = u64::try_from(before + took / 2).unwrap_or_default();
     let slept = u64::try_from(before - monotonic).unwrap_or_default();
     Ok((Anchor { boot: BootUs::new(boot), wall: WallUs::new(wall) }, Duration::from_micros(slept)))
 }
