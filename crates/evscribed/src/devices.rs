@@ -58,6 +58,7 @@ pub(crate) struct Devices {
     /// Whose input it is.
     subject: String,
     known_changed: bool,
+    grabs_changed: bool,
 }
 
 impl Devices {
@@ -89,6 +90,7 @@ impl Devices {
             level,
             subject: String::new(),
             known_changed: false,
+            grabs_changed: false,
         }
     }
 
@@ -269,7 +271,9 @@ impl Devices {
     /// Ends frames that the core split and did not end, and looks for grabs.
     pub(crate) fn settle(&mut self) {
         for live in self.open.values_mut() {
+            let was_grabbed = live.grabbed();
             live.look_for_grab();
+            self.grabs_changed |= live.grabbed() != was_grabbed;
             // A device that fails here fails at its next reading, which closes it.
             let _ = live.settle(&mut self.buffer, |input| self.intake.hear(&input));
         }
@@ -324,6 +328,11 @@ impl Devices {
     /// Whether a device came that was not known, since last asked.
     pub(crate) fn take_known_changed(&mut self) -> bool {
         std::mem::take(&mut self.known_changed)
+    }
+
+    /// Whether another took or gave back a device, since last asked.
+    pub(crate) fn take_grabs_changed(&mut self) -> bool {
+        std::mem::take(&mut self.grabs_changed)
     }
 
     /// Every open device: its link, its number, and whether another holds it.

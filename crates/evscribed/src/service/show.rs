@@ -95,6 +95,7 @@ impl Service<'_> {
     /// Shows the status if it changed: news at once, counts a little later.
     pub(super) fn show(&mut self) {
         let now = self.now;
+        self.has_news |= self.devices.take_grabs_changed();
         let is_late = self.shown_at + self.face.lag() <= now;
         if !(self.has_news || (self.has_counted && is_late)) {
             return;
