@@ -95,7 +95,10 @@ impl Pipeline {
     /// `waited`, the moment before the last wait began; all, where `waited` is
     /// `None` because every device was read to its end and closed.
     pub(crate) fn send(&mut self, waited: Option<BootUs>, normalizer: &mut Normalizer) {
-        self.pending.sort_by_key(Row::at);
+        // Of one device they are in order: sorting takes memory, even for that.
+        if !self.pending.is_sorted_by_key(Row::at) {
+            self.pending.sort_by_key(Row::at);
+        }
         let ready = waited.map_or(self.pending.len(), |waited| {
             let until = waited.earlier_by(STAMP_TO_QUEUE);
             self.pending.partition_point(|row| row.at() <= until)
