@@ -48,10 +48,13 @@ def round_of(chance: random.Random, n: int, hands: str, scratch: str) -> dict:
     until = time.monotonic() + 30
     while main_pid() in (0, pid) and time.monotonic() < until:
         time.sleep(0.05)
-    if "does not run" in said:
+    told, until = said, time.monotonic() + 60
+    while asking.returncode and "does not run" in told and time.monotonic() < until:
         # Killed before it was asked: whoever is told so asks again.
+        time.sleep(0.2)
         asking = subprocess.run(forget, capture_output=True, text=True, timeout=90, check=False)
-        said += asking.stderr
+        told = asking.stderr
+        said += told
     # systemd gives up after five starts within ten seconds, as it should.
     time.sleep(1)
     return {"began_us": began, "from_us": span[0], "until_us": span[1], "asked_us": asked,

@@ -43,6 +43,15 @@ pulls() {
     tried "$what" rsync -rt --timeout=60 -e "$(way "$name")" "$@" "$there:" "$scratch/lake/$what/"
 }
 
+# warm_up_pulls NAME: reads into memory what serves a pull. A client counts seconds
+# of silence, and the guest's clock jumps while the host's disk is waited for.
+warm_up_pulls() {
+    warm /usr/sbin/sshd ssh rsync
+    /usr/bin/rrsync --help >/dev/null || true
+    # Refused, and noted as no pull.
+    asks warm-up "$1" true
+}
+
 # acknowledges WHAT NAME PULL: NAME has what it pulled into lake/PULL.
 acknowledges() {
     asks "$1" "$2" evscribe-acknowledge "$(sha256sum "$scratch/lake/$3/manifest.jsonl" | cut -d' ' -f1)"

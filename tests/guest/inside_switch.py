@@ -49,8 +49,9 @@ def main(seed: int, count: int) -> None:
         while told is None and select.select([bus.socket], [], [], 2)[0]:
             if any(message.member == "PropertiesChanged" for message in bus.receive()):
                 told = boot_us()
-        print(json.dumps({"tty": tty, "uid": active_session(), "asked_us": asked, "done_us": done, "told_us": told}), flush=True)
+        # logind says it first, and then writes it down.
         time.sleep(chance.uniform(0.3, 1.0))
+        print(json.dumps({"tty": tty, "uid": active_session(), "asked_us": asked, "done_us": done, "told_us": told}), flush=True)
 
 
 main(int(sys.argv[1]), int(sys.argv[2]))

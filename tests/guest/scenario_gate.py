@@ -16,10 +16,13 @@ look() {
     cp /run/evscribe/status.json $scratch/looks/$1.json
     systemctl show -P StatusText evscribed >$scratch/looks/$1.status
 }
+# typed NAME [ARGUMENTS…]
 typed() {
-    moment "$1-begins"
-    "$hands" --settle-ms 1000 --linger-ms 800 --record $scratch/$1.jsonl keyboard --seconds 4
-    moment "$1-ends"
+    local name=$1
+    shift
+    moment "$name-begins"
+    "$hands" --settle-ms 1000 --linger-ms 800 --record $scratch/$name.jsonl "$@" keyboard --seconds 4
+    moment "$name-ends"
 }
 # refused NAME USER COMMAND…: what a person is told who is refused.
 refused() {
@@ -47,7 +50,7 @@ look others-acknowledged
 acknowledge_as ann class
 until_true 10 collects
 look ann
-typed class
+typed class --wait-for evscribed
 
 login_as bob
 until_true 10 collects
@@ -95,7 +98,7 @@ look policy-removed
 policy ann class
 systemctl reload evscribed
 until_true 10 collects
-typed again
+typed again --wait-for evscribed
 bring_out
 """
 

@@ -5,14 +5,16 @@ install_evscribe
 memory_disk 128
 policy ann class
 start_service
-"$hands" --settle-ms 4000 --linger-ms 3000 --record $scratch/typed.jsonl keyboard --seconds 20 &
+warm evtest
+"$hands" --wait-for evscribed --recorder evtest --record $scratch/typed.jsonl keyboard --seconds 60 &
 typing=$!
-"$hands" --settle-ms 4000 --record $scratch/moved.jsonl --seed 2 mouse --hz 125 --seconds 20 &
+"$hands" --wait-for evscribed --record $scratch/moved.jsonl --seed 2 mouse --hz 125 --seconds 60 &
 until_true 3 exists keyboard
 node=$(node_of keyboard)
 until_true 5 test -e /dev/input/evscribe/${node##*/}
 evtest --grab "$node" >$scratch/remapper.log 2>&1 &
 remapper=$!
+begun $scratch/typed.jsonl
 sleep 18
 evscribe status >$scratch/status-grabbed
 systemctl show -P StatusText evscribed >$scratch/words-grabbed

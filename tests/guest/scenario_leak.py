@@ -65,6 +65,7 @@ sleep 5
 kill -ABRT "$(main_pid)"
 wait $typing
 until_true 20 collects
+journalctl --sync
 journalctl -o json --no-pager >$scratch/journal-of-all
 ls $scratch/cores >$scratch/core-files
 mkdir -p /out/result

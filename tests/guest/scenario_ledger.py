@@ -21,9 +21,9 @@ bus bob Acknowledge ssss guest-0 0000 class full 2>$scratch/shown/bob-refused ||
 bus bob EraseOf u 1000 2>/dev/null || true
 bus bob OpenMyFile s events/of-ann.parquet 2>/dev/null || true
 acknowledge_as bob timing >/dev/null
-as ann evscribe pause 4s >/dev/null
+as ann evscribe pause 60s >/dev/null
 until_true 10 collects_not
-until_true 20 collects
+until_true 80 collects
 play two desk --seconds 6 --mouse-hz 125
 as ann evscribe forget 2s >/dev/null
 until_true 10 collects
@@ -70,6 +70,7 @@ PYTHON
     evscribe ledger verify >$scratch/verified/$1 2>&1 || code=$?
     echo "code $code" >>$scratch/verified/$1
     tail -n 8 /var/lib/evscribe/ledger.jsonl >$scratch/verified/$1.end
+    journalctl --sync
     journalctl -u evscribed -o cat --no-pager _SYSTEMD_INVOCATION_ID="$(systemctl show -P InvocationID evscribed)" \\
         >$scratch/verified/$1.log
 }

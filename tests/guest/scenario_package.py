@@ -18,6 +18,9 @@ chroot $image systemd-creds setup
 chroot $image evscribe keys init --json >$scratch/asked-in-the-image
 umount -R /image
 
+memory_disk 128
+# Where there is state, the key that goes with it is not made anew.
+rmdir /var/lib/evscribe/lost+found
 deb --install $repo/target/package/evscribe_*.deb
 id evscribe >$scratch/ids
 id evscribe-pull >>$scratch/ids
@@ -68,6 +71,7 @@ systemctl start ssh
 bus ann MyFiles >/dev/null
 systemctl start evscribe-data-pull || true
 systemctl show evscribe-data-pull >$scratch/pull-unit
+journalctl --sync
 journalctl -u evscribe-data-pull -o cat >$scratch/pull-log
 systemd-creds decrypt --name=evscribe.key /etc/evscribe/evscribe.key.cred /dev/shm/copy
 chmod 0400 /dev/shm/copy

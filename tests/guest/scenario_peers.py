@@ -6,6 +6,7 @@ from record import assert_same, event_rows, expected_events, expected_touch, tou
 
 INSIDE = """
 install_evscribe
+memory_disk 128
 policy ann full
 start_service
 wait_for=evscribed

@@ -27,10 +27,11 @@ mke2fs -q -t ext4 -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 /dev/mappe
 mkdir -p /var/lib/evscribe $scratch/sent
 mount /dev/mapper/state /var/lib/evscribe
 warm python3 dmsetup date
+python3 -c 'import dataclasses, json, mmap, random, subprocess'
 start_service
-"$hands" --wait-for evscribed --record $scratch/sent/keyboard.jsonl keyboard --seconds 40 &
+"$hands" --wait-for evscribed --record $scratch/sent/keyboard.jsonl keyboard --seconds 60 &
 typing=$!
-"$hands" --wait-for evscribed --record $scratch/sent/mouse.jsonl mouse --hz 250 --seconds 40 &
+"$hands" --wait-for evscribed --record $scratch/sent/mouse.jsonl mouse --hz 250 --seconds 60 &
 moving=$!
 begun $scratch/sent/keyboard.jsonl
 begun $scratch/sent/mouse.jsonl
@@ -65,6 +66,7 @@ for cut in $(seq 0 {CUTS - 1}); do
     mkdir -p $scratch/cut-$cut
     cp -r --no-preserve=all /var/lib/evscribe/dataset $scratch/cut-$cut/
     ls -A /var/lib/evscribe/journal >$scratch/cut-$cut/journals
+    journalctl --sync
     journalctl -u evscribed -o json --no-pager _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID evscribed) >$scratch/cut-$cut/journal.jsonl
     umount /var/lib/evscribe
     # Systemd takes five starts in ten seconds for a failure.

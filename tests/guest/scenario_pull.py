@@ -21,6 +21,7 @@ TOML
 start_service
 systemctl start ssh
 may_pull lake
+warm_up_pulls lake
 warm ssh rsync /repo/target/dataset/evscribe-data
 
 lake=$scratch/pulled

@@ -7,10 +7,11 @@ install_evscribe
 login_of() { sh -c 'echo "$1" >/proc/self/loginuid && shift && exec "$@"' sh "$@"; }
 # As ann would with sudo; there is no service and no policy.
 as_ann() { login_of 1000 env SUDO_UID=1000 SUDO_USER=ann "$@"; }
-as_ann evscribe record --for 14 --level timing --recipient /out/team.pub --out $scratch/dataset --state $scratch/state \
+warm evscribe "$hands"
+as_ann evscribe record --for 20 --level timing --recipient /out/team.pub --out $scratch/dataset --state $scratch/state \
     >$scratch/stdout 2>$scratch/stderr &
 recording=$!
-"$hands" --settle-ms 4000 --record $scratch/typed.jsonl keyboard --seconds 5
+"$hands" --wait-for evscribe --record $scratch/typed.jsonl keyboard --seconds 5
 wait "$recording"
 ls -A $scratch/state/journal >$scratch/journal-after
 stat -c %a $scratch/state/evscribe.key >$scratch/key-mode

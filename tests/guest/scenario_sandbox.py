@@ -21,6 +21,7 @@ ExecStart=/usr/bin/python3 -B /usr/local/lib/evscribe-probe.py
 UNIT
 systemctl daemon-reload
 systemctl start evscribed || { journalctl -u evscribed --no-pager | tail -n 30; false; }
+journalctl --sync
 journalctl -u evscribed -o cat --no-pager | grep '^{"forbidden"' >$scratch/probe.json
 keep
 """

@@ -41,15 +41,17 @@ attach() {
     until_true 10 grep -q 'TracerPid:[^0-9]*[1-9]' "/proc/$(main_pid)/status"
 }
 
-# tempt: gives the service all reasons to open a device: two come, one types, the
-# policy is read again, people ask.
+# tempt NAME [ARGUMENTS…]: gives the service all reasons to open a device: two come,
+# one types, the policy is read again, people ask.
 tempt() {
-    "$hands" --settle-ms 1200 --linger-ms 500 --record $scratch/strace/$1.sent keyboard --seconds 2 &
+    local name=$1
+    shift
+    "$hands" --settle-ms 1200 --linger-ms 500 --record $scratch/strace/$name.sent "$@" keyboard --seconds 2 &
     local typing=$!
     "$hands" --settle-ms 1200 mouse --hz 125 --seconds 2 &
     sleep 1
     systemctl reload evscribed || true
-    bus ann Me >$scratch/said/$1.me
+    bus ann Me >$scratch/said/$name.me
     wait $typing $!
 }
 
@@ -75,7 +77,7 @@ opened() {
     until_true 10 collects
     : >$scratch/strace.all
     echo >$tracing/trace
-    tempt $1
+    tempt $1 --wait-for evscribed
     cp $scratch/strace.all $scratch/strace/$1
     grep evscribe $tracing/trace >$scratch/kernel/$1 || true
 }
@@ -157,7 +159,7 @@ opened back
 cat >/home/ann/.bash_profile <<'SH'
 if [ "$(tty)" = /dev/tty7 ]; then
     setsid sleep 600 </dev/null >/dev/null 2>&1 &
-    sleep 15
+    sleep 60
     exit
 fi
 SH
@@ -175,11 +177,14 @@ opened after-the-logout
 
 # Nobody at the machine; ann works on it from elsewhere.
 setsid script -qfc 'login -h 192.0.2.7 -f ann' /dev/null < <(sleep 600) >/dev/null 2>&1 &
-sleep 3
+sessions() {
+    for session in $(loginctl --no-legend list-sessions | awk '{print $1}'); do
+        echo "$(loginctl show-session $session -P Remote) $(loginctl show-session $session -P Name)"
+    done | sort -u
+}
+until_true 20 eval 'sessions | grep -qx "yes ann"'
 chvt 6
-for session in $(loginctl --no-legend list-sessions | awk '{print $1}'); do
-    echo "$(loginctl show-session $session -P Remote) $(loginctl show-session $session -P Name)"
-done | sort -u >$scratch/sessions
+sessions >$scratch/sessions
 closed remote
 chvt 1
 until_true 10 collects

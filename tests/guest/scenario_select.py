@@ -10,7 +10,8 @@ SUBSYSTEM=="input", ATTRS{name}=="evscribe hands seat-two mouse", ENV{ID_SEAT}="
 RULE
 udevadm control --reload
 start_service
-"$hands" zoo --seconds 20 >$scratch/zoo.json &
+warm sort
+"$hands" zoo --seconds 60 >$scratch/zoo.json &
 zoo=$!
 sleep 6
 udevadm settle
@@ -24,7 +25,8 @@ for node in /dev/input/event*; do
     echo "${node##*/} $(cat /sys/class/input/${node##*/}/device/name)"
 done >$scratch/all
 wait $zoo
-sleep 1
+udevadm settle
+until_true 10 all_open || true
 event_nodes >$scratch/opened-after
 ls /dev/input/evscribe >$scratch/selected-after
 # The administrator's own word, against the rules and for them.
@@ -33,9 +35,10 @@ SUBSYSTEM=="input", KERNEL=="event*", ATTRS{name}=="evscribe hands desk mouse", 
 SUBSYSTEM=="input", KERNEL=="event*", ATTRS{name}=="evscribe hands gamepad", ENV{EVSCRIBE}="1"
 RULE
 udevadm control --reload
-"$hands" zoo --seconds 10 >$scratch/zoo-local.json &
+"$hands" zoo --seconds 30 >$scratch/zoo-local.json &
 zoo=$!
 sleep 6
+udevadm settle
 ls /dev/input/evscribe >$scratch/selected-local
 wait $zoo
 bring_out

@@ -20,6 +20,7 @@ TOML
 start_service
 systemctl start ssh
 may_pull lake
+warm_up_pulls lake
 may_pull other
 evscribe pull-access list --json >$scratch/said/list
 stat -c '%a %U %n' /var/lib/evscribe-pull /var/lib/evscribe-pull/.ssh/authorized_keys >$scratch/said/access-modes

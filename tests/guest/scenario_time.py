@@ -5,6 +5,11 @@ install_evscribe
 memory_disk 128
 policy ann class
 printf '[segment]\\nmax_minutes = 1\\n' >>/etc/evscribe/policy.toml
+# The sign of life for systemd would be a wake-up, once in half of that.
+mkdir -p /run/systemd/system/evscribed.service.d
+printf '[Service]\\nWatchdogSec=2h\\n' >/run/systemd/system/evscribed.service.d/quiet.conf
+systemctl daemon-reload
+warm date
 start_service
 play first keyboard --seconds 5
 sealed_files() { find /var/lib/evscribe/dataset/events -name '*.parquet'; }
