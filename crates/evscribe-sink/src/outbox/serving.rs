@@ -77,8 +77,6 @@ const fn lock_of(kind: i32) -> libc::flock {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio};
-
     use super::*;
 
     fn served(directory: &Path) -> Vec<String> {
@@ -99,20 +97,5 @@ mod tests {
         assert_eq!(served(&directory), ["lake"]);
         drop(two);
         assert!(served(&directory).is_empty());
-    }
-
-    #[test]
-    fn a_process_that_was_handed_it_outlasts_who_began_it() {
-        let root = tempfile::tempdir().unwrap();
-        let mut child = {
-            let pull = begin_pull(root.path(), "lake").unwrap();
-            let mut cat = Command::new("cat");
-            cat.arg("-").stdin(Stdio::piped()).stdout(pull);
-            cat.spawn().unwrap()
-        };
-        assert_eq!(served(root.path()), ["lake"]);
-        drop(child.stdin.take());
-        child.wait().unwrap();
-        assert!(served(root.path()).is_empty());
     }
 }
