@@ -328,7 +328,7 @@ fn what_is_confirmed_is_on_disk() {
     handle.try_send(Command::Note(Box::new(facts().remove(2)))).unwrap();
     handle.try_send(Command::SaveState { path: state.clone(), bytes: b"x".to_vec() }).unwrap();
     handle.try_send(Command::Confirm(41)).unwrap();
-    let report = reports.recv_timeout(Duration::from_secs(10)).unwrap();
+    let report = reports.recv_timeout(Duration::from_secs(60)).unwrap();
     assert_eq!(report, Report::Confirmed { ticket: 41 });
     assert_eq!(handle.counters().journal_rows, session().len() as u64);
     assert!(lines(root.path())[0].contains("acknowledged") && state.exists());
