@@ -379,7 +379,7 @@ fn left(segments: &[Vec<Row>], span: &Range<u64>) -> BTreeMap<(u64, i16, i32), i
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn prop_exactly_the_span_and_what_dangles_goes(

@@ -113,7 +113,7 @@ fn unrolled<T: Copy>(spans: &[(T, u64, usize)]) -> Vec<(u64, T)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn prop_events_come_back(spans in spans((any_what(), -3..3_i32, 0..3_i16))) {

@@ -347,7 +347,7 @@ fn begins(bytes: &[u8], journal: &[u8]) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn prop_rows_come_back_from_a_payload(rows in prop::collection::vec(any_row(), 1..40), noise in any::<(usize, u8)>()) {
