@@ -227,6 +227,7 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
+    use crate::tests::lakes::hold;
 
     fn until(held: &Held) -> &AtomicI64 {
         let By::Lease { until_ms, .. } = &held.by else { panic!("it is no lease") };
@@ -263,11 +264,12 @@ mod tests {
             crate::Place::open(lake.to_str().unwrap(), Some(work.path())).unwrap()
         };
         let (one, other) = (place("one"), place("other"));
-        let held = one.hold().await.unwrap();
+        let held = hold(&one).await;
         let error = other.hold().await.unwrap_err();
         assert!(error.to_string().contains(work.path().to_str().unwrap()), "{error}");
         held.release().await;
-        other.hold().await.unwrap();
-        assert!(one.hold().await.is_ok(), "what is dropped is let go");
+        hold(&other).await;
+        // What is dropped is let go.
+        hold(&one).await;
     }
 }

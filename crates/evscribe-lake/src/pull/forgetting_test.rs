@@ -16,7 +16,7 @@ use super::super::report::HostReport;
 use super::super::run::Run;
 use super::super::ssh::Ssh;
 use super::*;
-use crate::tests::lakes::{Lake, for_team, ring, sitting, team};
+use crate::tests::lakes::{Lake, for_team, hold, ring, sitting, team};
 use crate::{Erased, Merging, Place, Sealing, Wanted, merge};
 
 const NAME: &str = "ab01.example";
@@ -32,7 +32,7 @@ async fn run(place: &Place, keys: Keyring) -> Arc<Run> {
         refused: None,
     };
     Arc::new(Run {
-        held: place.hold().await.unwrap(),
+        held: hold(place).await,
         erased: Erased::default(),
         entries: vec![entry],
         names: HashMap::from([(NAME.to_owned(), 0)]),

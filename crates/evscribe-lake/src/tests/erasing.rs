@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use evscribe_sink::crypt::{AtRest, Keyring};
 
-use super::lakes::{Lake, for_team, ring, sitting, team};
+use super::lakes::{Lake, for_team, hold, ring, sitting, team};
 use crate::{Erased, LakeError, Merging, Place, Sealing, Wanted, erase, merge, verify};
 
 fn cafe() -> BTreeSet<String> {
@@ -192,7 +192,7 @@ async fn the_work_folder_of_who_pulled_without_naming_one_is_looked_into_too() {
     let work = tempfile::tempdir().unwrap();
     let other = half_fetched(work.path());
     let place = Place::open(lake.root.path().to_str().unwrap(), Some(work.path())).unwrap();
-    let held = place.hold().await.unwrap();
+    let held = hold(&place).await;
     let receipt = erase((&place, &held), &cafe(), &lake.sealing().await).await.unwrap().remove(0);
     assert!(receipt.proven, "{receipt:?}");
     assert!(!partial.exists() && !other.exists());

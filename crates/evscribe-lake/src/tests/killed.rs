@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use evscribe_sink::plain_copy;
 use object_store::memory::InMemory;
 
-use super::lakes::{Lake, Sitting, bring, for_team, ring, rows, sealing, sitting, sources, team};
+use super::lakes::{
+    Lake, Sitting, bring, for_team, hold, ring, rows, sealing, sitting, sources, team,
+};
 use super::support::copy;
 use crate::{
     Change, Incoming, LakeFile, Merging, Place, Source, change, erase, merge, recover, verify,
@@ -42,7 +44,7 @@ fn open(copied: &Path) -> Place {
 }
 
 async fn is_sound(place: &Place, at: usize) {
-    let held = place.hold().await.unwrap();
+    let held = hold(&place).await;
     let found = verify((place, &held), &ring(&[team()]), false).await.unwrap();
     assert!(found.is_sound(), "step {at}: {:?}", found.problems);
     held.release().await;
@@ -65,7 +67,7 @@ async fn a_merge_that_is_killed_shows_every_row_once_at_every_moment() {
         let place = open(copied.path());
         let keys = ring(&[team()]);
         assert_eq!(rows(&place, &keys).await, expected, "who reads at step {at}");
-        let held = place.hold().await.unwrap();
+        let held = hold(&place).await;
         recover(&place, &held).await.unwrap();
         assert_eq!(rows(&place, &keys).await, expected, "after step {at}");
         assert_eq!(sources(&place).await, of_all, "after step {at}");
@@ -76,7 +78,7 @@ async fn a_merge_that_is_killed_shows_every_row_once_at_every_moment() {
     // And goes on to the same end.
     for copied in copies.iter().step_by(7) {
         let place = open(copied.path());
-        let held = place.hold().await.unwrap();
+        let held = hold(&place).await;
         let keys = sealing(&place, &[team()]).await;
         merge((&place, &held), &Merging::default(), &keys).await.unwrap();
         assert_eq!(super::lakes::files(&place).await, merged);
@@ -102,7 +104,7 @@ async fn a_marker_of_an_earlier_change_does_not_speak_for_a_later_one() {
     .await;
     for (at, copied) in copies.iter().enumerate() {
         let place = open(copied.path());
-        let held = place.hold().await.unwrap();
+        let held = hold(&place).await;
         recover(&place, &held).await.unwrap();
         assert_eq!(rows(&place, &ring(&[team()])).await, expected, "after step {at}");
         held.release().await;
@@ -133,7 +135,7 @@ async fn where_folders_cannot_change_places_no_row_is_missing_either() {
         let place = open(copied.path());
         let seen: BTreeSet<String> = rows(&place, &ring(&[team()])).await.into_iter().collect();
         assert!(expected.iter().all(|row| seen.contains(row)), "a row is missing at step {at}");
-        let held = place.hold().await.unwrap();
+        let held = hold(&place).await;
         recover(&place, &held).await.unwrap();
         assert_eq!(rows(&place, &ring(&[team()])).await, expected, "after step {at}");
         assert_eq!(sources(&place).await, of_all, "after step {at}");
@@ -155,7 +157,7 @@ async fn on_s3_a_merge_that_is_killed_never_lacks_a_row_and_ends_with_each_once(
     let forks = Arc::new(Mutex::new(Vec::new()));
     let (at_step, from) = (Arc::clone(&forks), Arc::clone(&store));
     place.steps().watch(Some(Box::new(move || at_step.lock().unwrap().push(from.fork()))));
-    let held = place.hold().await.unwrap();
+    let held = hold(&place).await;
     let with = sealing(&place, &[team()]).await;
     merge((&place, &held), &Merging::default(), &with).await.unwrap();
     place.steps().watch(None);
@@ -202,7 +204,7 @@ async fn an_erasure_that_is_killed_is_finished_by_the_next_and_its_receipt_says_
         let seen = rows(&place, &ring(&[team()])).await;
         assert!(others.iter().all(|row| seen.contains(row)), "another's row lacks at step {at}");
         assert!(seen.iter().all(|row| all.contains(row)), "step {at}");
-        let held = place.hold().await.unwrap();
+        let held = hold(&place).await;
         let keys = sealing(&place, &[team()]).await;
         let receipt = erase((&place, &held), &of_cafe, &keys).await.unwrap().remove(0);
         assert!(receipt.proven, "step {at}: {receipt:?}");
@@ -236,7 +238,7 @@ async fn a_source_that_is_taken_out_at_a_kill_is_there_or_gone_as_a_whole() {
     assert_eq!(before.len() - after.len(), 6);
     for (at, copied) in copies.iter().enumerate() {
         let place = open(copied.path());
-        let held = place.hold().await.unwrap();
+        let held = hold(&place).await;
         recover(&place, &held).await.unwrap();
         let has = sources(&place).await.contains(&gone);
         let expected = if has { &before } else { &after };
@@ -280,7 +282,7 @@ async fn a_new_version_of_a_merged_source_takes_its_place_at_once() {
     for (at, copied) in copies.iter().enumerate() {
         let place = open(copied.path());
         assert_eq!(rows(&place, &ring(&[team()])).await, before, "who reads at step {at}");
-        let held = place.hold().await.unwrap();
+        let held = hold(&place).await;
         recover(&place, &held).await.unwrap();
         assert_eq!(sources(&place).await, of_all, "step {at}");
         held.release().await;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -13,9 +14,10 @@ use evscribe_sink::crypt::{AtRest, Keyring, SecretKey};
 use evscribe_sink::inspect::TableFile;
 use evscribe_sink::{Dataset, SealedFile, SegmentId, SegmentWriter, Table};
 use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
 
 use super::support::{self, device, key, mark, motion, provenance, touch};
-use crate::{Held, HostRecord, LakeFile, Place, Sealing, Source, Wanted};
+use crate::{Held, HostRecord, LakeError, LakeFile, Place, Sealing, Source, Wanted};
 
 /// One segment of somebody on some host, from so many µs on: six rows of events in
 /// 5 ms, and some of every other table.
@@ -81,6 +83,20 @@ pub(crate) fn for_team() -> AtRest {
     AtRest::default().and(team().public()).and(support::keys().own().public())
 }
 
+/// Holds a lake that nobody else holds. A child that another test starts has for a
+/// moment what this one had open: what was just let go of may be locked that long.
+pub(crate) async fn hold(place: &Place) -> Held {
+    let patience = Instant::now() + Duration::from_secs(1);
+    loop {
+        match place.hold().await {
+            Err(LakeError::Busy { .. }) if Instant::now() < patience => {
+                sleep(Duration::from_millis(10)).await;
+            }
+            held => return held.unwrap(),
+        }
+    }
+}
+
 /// A lake, and the dataset its files come from.
 pub(crate) struct Lake {
     pub(crate) place: Place,
@@ -118,7 +134,7 @@ impl Lake {
     }
 
     pub(crate) async fn hold(&self) -> Held {
-        self.place.hold().await.unwrap()
+        hold(&self.place).await
     }
 
     pub(crate) async fn sealing(&self) -> Sealing {
