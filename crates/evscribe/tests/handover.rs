@@ -4,59 +4,47 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use support::{command, evscribe};
-use tempfile::TempDir;
 
-/// A folder with an `evscribe-data` that says what it was asked, a line each.
-fn with_tool() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let tool = folder.path().join("evscribe-data");
-    fs::write(&tool, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").unwrap();
-    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
-    folder
-}
+/// A folder with an `evscribe-data` that says what it was asked, a line each. It lies
+/// there: one that was just written cannot be executed while any child, that another
+/// test starts, has it open for writing.
+const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tool");
 
-fn asked(path: &Path, args: &[&str]) -> (Option<i32>, Vec<String>) {
-    let output = command(args).env("PATH", path).output().unwrap();
+fn asked(args: &[&str]) -> (Option<i32>, Vec<String>) {
+    let output = command(args).env("PATH", TOOL).output().unwrap();
     let out = String::from_utf8(output.stdout).unwrap();
     (output.status.code(), out.lines().map(str::to_owned).collect())
 }
 
 #[test]
 fn arguments_go_over_as_they_are_and_its_exit_code_comes_back() {
-    let tool = with_tool();
     for verb in ["query", "merge", "erase"] {
         let args =
             ["data", verb, "lake", "SELECT  '--x' ", "--format", "csv", "-V", "--help", "--", "-"];
         let expected = [&[verb], &args[2..]].concat();
-        assert_eq!(
-            asked(tool.path(), &args),
-            (Some(7), expected.iter().map(|arg| (*arg).into()).collect())
-        );
+        assert_eq!(asked(&args), (Some(7), expected.iter().map(|arg| (*arg).into()).collect()));
     }
-    let (code, said) = asked(tool.path(), &["pull", "--hosts", "hosts.toml", "--into", "lake"]);
+    let (code, said) = asked(&["pull", "--hosts", "hosts.toml", "--into", "lake"]);
     assert_eq!((code, said.join(" ").as_str()), (Some(7), "pull --hosts hosts.toml --into lake"));
-    let (_, said) = asked(tool.path(), &["data", "query", "--help"]);
+    let (_, said) = asked(&["data", "query", "--help"]);
     assert_eq!(said, ["query", "--help"]);
     for args in [["--json", "data", "query", "q"], ["data", "query", "--json", "q"]] {
-        assert_eq!(asked(tool.path(), &args).1, ["--json", "query", "q"]);
+        assert_eq!(asked(&args).1, ["--json", "query", "q"]);
     }
 }
 
 #[test]
 fn a_lake_is_checked_by_the_tool_and_a_dataset_is_not() {
-    let tool = with_tool();
     let lake = tempfile::tempdir().unwrap();
     let shown = lake.path().to_str().unwrap();
     let args = ["data", "verify", shown, "--key", "a.key", "--key", "b.key"];
-    assert_eq!(asked(tool.path(), &args).0, Some(1), "no dataset");
+    assert_eq!(asked(&args).0, Some(1), "no dataset");
     fs::create_dir(lake.path().join("_evscribe")).unwrap();
-    let (code, said) = asked(tool.path(), &args);
+    let (code, said) = asked(&args);
     assert_eq!((code, said.join(" ")), (Some(7), args[1..].join(" ")));
-    let (code, said) = asked(tool.path(), &["data", "verify", "s3://bucket/lake"]);
+    let (code, said) = asked(&["data", "verify", "s3://bucket/lake"]);
     assert_eq!((code, said.join(" ").as_str()), (Some(7), "verify s3://bucket/lake"));
 }
 

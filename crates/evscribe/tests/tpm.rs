@@ -41,13 +41,15 @@ impl Tpm {
     /// After its machine was switched off and on again.
     fn again(mut self) -> Self {
         self.swtpm.kill().unwrap();
+        // Until it is gone it has its state locked.
+        self.swtpm.wait().unwrap();
         let state = std::mem::replace(&mut self.state, tempfile::tempdir().unwrap());
         Self::started(state)
     }
 
     fn started(state: TempDir) -> Self {
         let port = two_free_ports();
-        let swtpm = Command::new("swtpm")
+        let mut swtpm = Command::new("swtpm")
             .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
             .args(["--tpmstate", &format!("dir={}", state.path().display())])
             .args(["--server", &format!("type=tcp,port={port}")])
@@ -57,7 +59,9 @@ impl Tpm {
             .unwrap();
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(20), "swtpm does not answer");
+            let ended = swtpm.try_wait().unwrap();
+            assert!(ended.is_none(), "swtpm ended with {ended:?}");
+            assert!(started.elapsed() < Duration::from_secs(60), "swtpm does not answer");
             std::thread::sleep(Duration::from_millis(20));
         }
         Self { port, swtpm, state }

@@ -3,12 +3,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use evscribe_sink::crypt::SecretKey;
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 /// The tables of a dataset.
 pub(crate) const TABLES: [&str; 4] = ["events", "touch", "marks", "devices"];
@@ -68,12 +69,11 @@ pub(crate) fn evscribe(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Sai
 pub(crate) fn team() -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("team.key");
     if !path.exists() {
-        let mine = path.with_extension(std::process::id().to_string());
-        fs::write(&mine, SecretKey::generate().unwrap().to_text().as_bytes()).unwrap();
-        fs::set_permissions(&mine, fs::Permissions::from_mode(0o600)).unwrap();
+        // Only its owner may read it, as keys have to be.
+        let mut mine = NamedTempFile::new_in(path.parent().unwrap()).unwrap();
+        mine.write_all(SecretKey::generate().unwrap().to_text().as_bytes()).unwrap();
         // Another test may have been first: then its key it is.
-        let _ = fs::hard_link(&mine, &path);
-        fs::remove_file(mine).unwrap();
+        let _ = mine.persist_noclobber(&path);
     }
     path
 }
