@@ -85,7 +85,10 @@ fn what_does_not_fit_into_memory_has_no_name_on_disk() {
         for entry in fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten() {
             let Ok(path) = entry.map(|entry| entry.path()) else { continue };
             let Ok(target) = fs::read_link(&path) else { continue };
-            if let (true, Ok(about)) = (target.starts_with(folder), fs::metadata(&path)) {
+            let about = fs::metadata(&path);
+            // The number may be another file's by now.
+            let is_same = fs::read_link(&path).is_ok_and(|again| again == target);
+            if let (true, Ok(about)) = (is_same && target.starts_with(folder), about) {
                 most = most.max(about.len());
                 // One that was made this moment is empty, and may have any mode.
                 if about.len() > 0 {
