@@ -44,7 +44,7 @@ fn open(copied: &Path) -> Place {
 }
 
 async fn is_sound(place: &Place, at: usize) {
-    let held = hold(&place).await;
+    let held = hold(place).await;
     let found = verify((place, &held), &ring(&[team()]), false).await.unwrap();
     assert!(found.is_sound(), "step {at}: {:?}", found.problems);
     held.release().await;
