@@ -40,11 +40,10 @@ build-data: setup-build
 setup-build:
 	@scripts/setup build
 
-## lint: format, lock files, clippy and docs, warnings denied
+## lint: format, clippy and docs, warnings denied
 lint: setup-build
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
-	$(CARGO) update --quiet --workspace --locked --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
