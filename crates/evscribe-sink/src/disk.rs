@@ -30,6 +30,10 @@ pub(crate) use steps::step;
 #[cfg(test)]
 pub(crate) mod steps {
     use std::cell::RefCell;
+    use std::path::{Path, PathBuf};
+    use std::rc::Rc;
+
+    use crate::support::copy;
 
     type Hook = Box<dyn FnMut()>;
 
@@ -44,6 +48,21 @@ pub(crate) mod steps {
     /// Has `hook` called at each step of this thread.
     pub(crate) fn watch(hook: Option<Hook>) {
         HOOK.set(hook);
+    }
+
+    /// Does it, and copies all of `root` at each step into a folder of its own below
+    /// `copies`. These, in order: what a kill there would have left.
+    pub(crate) fn copied(root: &Path, copies: &Path, act: impl FnOnce()) -> Vec<PathBuf> {
+        let taken = Rc::new(RefCell::new(Vec::new()));
+        let (from, to, all) = (root.to_path_buf(), copies.to_path_buf(), Rc::clone(&taken));
+        watch(Some(Box::new(move || {
+            let copied = to.join(all.borrow().len().to_string());
+            copy(&from, &copied);
+            all.borrow_mut().push(copied);
+        })));
+        act();
+        watch(None);
+        taken.take()
     }
 }
 

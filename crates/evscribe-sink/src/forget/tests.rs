@@ -114,31 +114,16 @@ fn told(root: &Path) -> Vec<(Value, Value)> {
     lines.filter(about).map(|line| (line["file"].clone(), line["rows"].clone())).collect()
 }
 
-/// Does it, and copies the whole place at each step into `copies`. Returns how
-/// many there were.
-fn watched(root: &Path, copies: &Path, act: impl FnOnce()) -> usize {
-    let taken = Rc::new(RefCell::new(0));
-    let (from, to, count) = (root.to_path_buf(), copies.to_path_buf(), Rc::clone(&taken));
-    disk::steps::watch(Some(Box::new(move || {
-        let number = *count.borrow();
-        copy(&from, &to.join(format!("{number:03}")));
-        *count.borrow_mut() += 1;
-    })));
-    act();
-    disk::steps::watch(None);
-    taken.take()
-}
-
-fn forget_watched(root: &Path, copies: &Path, erase: bool) -> (Forgotten, usize) {
+fn forget_watched(root: &Path, copies: &Path, erase: bool) -> (Forgotten, Vec<PathBuf>) {
     let (mut store, _) = recover(with_ledger(root), keys(), &mut 10).unwrap();
     let intent = Intent::new(&forget(erase)).unwrap();
     let mut done = None;
-    let steps = watched(root, copies, || {
+    let killed = disk::steps::copied(root, copies, || {
         store.save_intent(&intent).unwrap();
         done = Some(store.fulfil(&intent.id, None).unwrap());
     });
     let Some(Fulfilled::Done(forgotten)) = done else { panic!("{done:?}") };
-    (forgotten, steps)
+    (forgotten, killed)
 }
 
 fn forgotten(root: &Path, erase: bool) -> Forgotten {
@@ -154,25 +139,24 @@ fn a_kill_at_any_step_ends_in_forgotten_and_never_in_half() {
         scene(&place);
         assert_whole(&place);
         let before = rows(&place);
-        let (forgotten, steps) = forget_watched(&place, &copies, erase);
+        let (forgotten, killed) = forget_watched(&place, &copies, erase);
         assert_whole(&place);
         let after = rows(&place);
         let told_once = told(&place);
-        assert!(steps > 20, "{steps}");
+        assert!(killed.len() > 20, "{}", killed.len());
         let mut is_forgotten = false;
-        for step in 0..steps {
-            let killed = copies.join(format!("{step:03}"));
-            let is_intended = is_intended(&killed);
-            let (store, recovery) = recover(with_ledger(&killed), keys(), &mut 10).unwrap();
+        for (step, killed) in killed.iter().enumerate() {
+            let is_intended = is_intended(killed);
+            let (store, recovery) = recover(with_ledger(killed), keys(), &mut 10).unwrap();
             drop(store);
             assert_eq!(recovery.unforgotten, [""; 0], "step {step}");
             assert_eq!(recovery.forgotten, vec![forgotten; usize::from(is_intended)]);
-            assert_whole(&killed);
+            assert_whole(killed);
             is_forgotten |= is_intended;
             let expected = if is_forgotten { &after } else { &before };
-            assert_eq!(&rows(&killed), expected, "step {step}");
+            assert_eq!(&rows(killed), expected, "step {step}");
             if is_forgotten {
-                assert_eq!(told(&killed), told_once, "step {step}");
+                assert_eq!(told(killed), told_once, "step {step}");
             }
         }
         assert!(is_forgotten);
@@ -254,11 +238,10 @@ fn what_retention_removed_is_in_the_ledger_wherever_it_was_killed() {
     scene(&place);
     let (mut store, _) = recover(with_ledger(&place), keys(), &mut 10).unwrap();
     store.config.retention = crate::Retention { bytes: Some(0), ..crate::Retention::default() };
-    let steps = watched(&place, &copies, || drop(store.retain().unwrap()));
-    assert!(steps > 10, "{steps}");
-    for step in 0..steps {
-        let killed = copies.join(format!("{step:03}"));
-        let (store, _) = recover(with_ledger(&killed), keys(), &mut 10).unwrap();
+    let killed = disk::steps::copied(&place, &copies, || drop(store.retain().unwrap()));
+    assert!(killed.len() > 10, "{}", killed.len());
+    for (step, killed) in killed.iter().enumerate() {
+        let (store, _) = recover(with_ledger(killed), keys(), &mut 10).unwrap();
         drop(store);
         let dataset = killed.join("dataset");
         let told = fs::read_to_string(killed.join("ledger.jsonl")).unwrap();

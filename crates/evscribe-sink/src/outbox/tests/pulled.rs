@@ -39,17 +39,17 @@ fn without_what_the_ledger_says_nothing_counts_as_noted() {
     let (place, copies) = (root.path().join("place"), root.path().join("copies"));
     scene(&place);
     let mut store = open(&place, AT_ONCE);
-    let steps = watched(&place, &copies, || assert_eq!(store.note_pull("lake").unwrap(), 3));
-    assert!(steps > 2, "{steps}");
-    for step in 0..steps {
-        let killed = copies.join(format!("{step:03}"));
-        let mut store = open(&killed, AT_ONCE);
+    let killed =
+        disk::steps::copied(&place, &copies, || assert_eq!(store.note_pull("lake").unwrap(), 3));
+    assert!(killed.len() > 2, "{}", killed.len());
+    for (step, killed) in killed.iter().enumerate() {
+        let mut store = open(killed, AT_ONCE);
         store.note_pull("lake").unwrap();
-        let told: BTreeSet<_> = facts(&killed, "pulled")
+        let told: BTreeSet<_> = facts(killed, "pulled")
             .iter()
             .map(|line| line["file"].as_str().unwrap().to_owned())
             .collect();
-        assert!(told.iter().eq(sealed(&killed).keys()), "step {step}");
+        assert!(told.iter().eq(sealed(killed).keys()), "step {step}");
     }
 }
 
@@ -64,10 +64,7 @@ fn only_a_manifest_that_was_offered_can_be_acknowledged_and_only_what_it_lists()
     assert_eq!(store.acknowledge_pull("lake", &first).unwrap(), Ok(0), "nothing was pulled");
     store.note_pull("lake").unwrap();
     // Another manifest, with a file more.
-    let id = crate::SegmentId::of(b"later");
-    let mut segment = crate::SegmentWriter::begin(&store.dataset, id, provenance()).unwrap();
-    segment.write_rows(&[motion(90_000, 2, 2)]).unwrap();
-    segment.finish(&mut store.dataset).unwrap();
+    one_more(&mut store, 90_000);
     store.note_pull("lake").unwrap();
     assert_ne!(manifest_sha256(root.path()), first);
     for _ in 0..2 {

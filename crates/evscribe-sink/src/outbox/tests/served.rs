@@ -9,14 +9,6 @@ fn noted(root: &Path) -> BTreeSet<(String, String)> {
     lines.iter().map(|line| (word(&line["puller"]), word(&line["sha256"]))).collect()
 }
 
-/// Seals one more file, behind the others.
-fn one_more(store: &mut Store, from: u64) {
-    let id = crate::SegmentId::of(&from.to_be_bytes());
-    let mut segment = crate::SegmentWriter::begin(&store.dataset, id, provenance()).unwrap();
-    segment.write_rows(&[motion(from, 2, 2)]).unwrap();
-    segment.finish(&mut store.dataset).unwrap();
-}
-
 /// Each file on offer there was noted for that puller.
 fn is_noted_for(root: &Path, puller: &str) -> bool {
     let (noted, outbox) = (noted(root), root.join("outbox"));
@@ -33,7 +25,7 @@ fn it_is_noted_before_it_is_there_wherever_it_is_cut() {
     let mut store = open(&place, AT_ONCE);
     let pull = begin_pull(&place.join("serving"), "lake").unwrap();
     store.note_pull("lake").unwrap();
-    let steps = watched(&place, &copies, || {
+    let killed = disk::steps::copied(&place, &copies, || {
         one_more(&mut store, 90_000);
         assert_eq!(store.offer().unwrap().0.files, 4);
         // One that is written anew is another.
@@ -44,10 +36,9 @@ fn it_is_noted_before_it_is_there_wherever_it_is_cut() {
         store.withdraw().unwrap();
         store.offer().unwrap();
     });
-    assert!(steps > 20, "{steps}");
-    for step in 0..steps {
-        let killed = copies.join(format!("{step:03}"));
-        assert!(is_noted_for(&killed, "lake"), "step {step}");
+    assert!(killed.len() > 20, "{}", killed.len());
+    for (step, killed) in killed.iter().enumerate() {
+        assert!(is_noted_for(killed, "lake"), "step {step}");
     }
     assert!(is_noted_for(&place, "lake"));
     drop(pull);
