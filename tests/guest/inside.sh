@@ -160,6 +160,9 @@ moment() {
     echo "$1 ${up/./}0000" >>"$scratch/moments"
 }
 
+# of_journal ARGUMENTS…: what journalctl prints, once all that was said is written.
+of_journal() { journalctl --sync && journalctl --no-pager "$@"; }
+
 main_pid() { systemctl show -P MainPID evscribed; }
 # The guest has a keyboard and a mouse of its own: a service that collects holds
 # their nodes open.
@@ -238,8 +241,7 @@ bring_out() {
     cp /run/evscribe/evscribe.prom "$to/" 2>/dev/null || true
     stop_service
     systemctl show evscribed >"$to/unit"
-    journalctl --sync
-    journalctl -u evscribed -o json --no-pager >"$to/journal.jsonl"
+    of_journal -u evscribed -o json >"$to/journal.jsonl"
     cp -r --no-preserve=all /var/lib/evscribe/dataset "$to/"
     find /var/lib/evscribe ! -type d -printf '%M %u %s %P\n' >"$to/state-files"
     keep

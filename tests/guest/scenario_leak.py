@@ -65,8 +65,7 @@ sleep 5
 kill -ABRT "$(main_pid)"
 wait $typing
 until_true 20 collects
-journalctl --sync
-journalctl -o json --no-pager >$scratch/journal-of-all
+of_journal -o json >$scratch/journal-of-all
 ls $scratch/cores >$scratch/core-files
 mkdir -p /out/result
 cp -r --no-preserve=all /run/evscribe /out/result/run

@@ -70,8 +70,7 @@ PYTHON
     evscribe ledger verify >$scratch/verified/$1 2>&1 || code=$?
     echo "code $code" >>$scratch/verified/$1
     tail -n 8 /var/lib/evscribe/ledger.jsonl >$scratch/verified/$1.end
-    journalctl --sync
-    journalctl -u evscribed -o cat --no-pager _SYSTEMD_INVOCATION_ID="$(systemctl show -P InvocationID evscribed)" \\
+    of_journal -u evscribed -o cat _SYSTEMD_INVOCATION_ID="$(systemctl show -P InvocationID evscribed)" \\
         >$scratch/verified/$1.log
 }
 tampered untouched 'pass'

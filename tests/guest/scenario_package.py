@@ -71,8 +71,7 @@ systemctl start ssh
 bus ann MyFiles >/dev/null
 systemctl start evscribe-data-pull || true
 systemctl show evscribe-data-pull >$scratch/pull-unit
-journalctl --sync
-journalctl -u evscribe-data-pull -o cat >$scratch/pull-log
+of_journal -u evscribe-data-pull -o cat >$scratch/pull-log
 systemd-creds decrypt --name=evscribe.key /etc/evscribe/evscribe.key.cred /dev/shm/copy
 chmod 0400 /dev/shm/copy
 evscribe data query --key /dev/shm/copy /var/lib/evscribe-data/lake "SELECT count(*) AS n FROM events" --format csv \

@@ -52,7 +52,6 @@ say "the log has $(dmsetup status state | cut -d' ' -f4) entries"
 
 disk=/dev/shm/disk
 # Each start is another boot to the service.
-mkdir -p /run/systemd/system/evscribed.service.d
 printf '[Service]\\nEnvironmentFile=/run/boot\\n' >/run/systemd/system/evscribed.service.d/boot.conf
 systemctl daemon-reload
 for cut in $(seq 0 {CUTS - 1}); do
@@ -66,8 +65,7 @@ for cut in $(seq 0 {CUTS - 1}); do
     mkdir -p $scratch/cut-$cut
     cp -r --no-preserve=all /var/lib/evscribe/dataset $scratch/cut-$cut/
     ls -A /var/lib/evscribe/journal >$scratch/cut-$cut/journals
-    journalctl --sync
-    journalctl -u evscribed -o json --no-pager _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID evscribed) >$scratch/cut-$cut/journal.jsonl
+    of_journal -u evscribed -o json _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID evscribed) >$scratch/cut-$cut/journal.jsonl
     umount /var/lib/evscribe
     # Systemd takes five starts in ten seconds for a failure.
     sleep 3

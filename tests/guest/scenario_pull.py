@@ -22,7 +22,7 @@ start_service
 systemctl start ssh
 may_pull lake
 warm_up_pulls lake
-warm ssh rsync /repo/target/dataset/evscribe-data
+warm /repo/target/dataset/evscribe-data
 
 lake=$scratch/pulled
 echo "127.0.0.1 desk  # as its administrator calls it" >/root/keys/hosts

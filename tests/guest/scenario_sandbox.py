@@ -11,7 +11,6 @@ echo secret >/root/private; chmod 0644 /root/private; chmod 0755 /root
 ls -l /dev/uinput /dev/mem /dev/vda /dev/tty1 >$scratch/nodes
 # The probe takes the daemon's place in its own unit; nothing else changes.
 install -D -m 0644 $repo/tests/guest/probe.py /usr/local/lib/evscribe-probe.py
-mkdir -p /run/systemd/system/evscribed.service.d
 cat >/run/systemd/system/evscribed.service.d/probe.conf <<'UNIT'
 [Service]
 Type=oneshot
@@ -20,9 +19,8 @@ ExecStart=
 ExecStart=/usr/bin/python3 -B /usr/local/lib/evscribe-probe.py
 UNIT
 systemctl daemon-reload
-systemctl start evscribed || { journalctl -u evscribed --no-pager | tail -n 30; false; }
-journalctl --sync
-journalctl -u evscribed -o cat --no-pager | grep '^{"forbidden"' >$scratch/probe.json
+systemctl start evscribed || { of_journal -u evscribed | tail -n 30; false; }
+of_journal -u evscribed -o cat | grep '^{"forbidden"' >$scratch/probe.json
 keep
 """
 

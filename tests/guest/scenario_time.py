@@ -6,7 +6,6 @@ memory_disk 128
 policy ann class
 printf '[segment]\\nmax_minutes = 1\\n' >>/etc/evscribe/policy.toml
 # The sign of life for systemd would be a wake-up, once in half of that.
-mkdir -p /run/systemd/system/evscribed.service.d
 printf '[Service]\\nWatchdogSec=2h\\n' >/run/systemd/system/evscribed.service.d/quiet.conf
 systemctl daemon-reload
 warm date
